@@ -1,0 +1,43 @@
+import { defineEntity, p } from '@mikro-orm/core';
+import { OfferEntity } from '../catalogs/offer.entity.js';
+
+/** A guide of this instance. `id` is local and never changes; `globalId` exists once he is coupled. */
+export const GuideEntity = defineEntity({
+  name: 'Guide',
+  tableName: 'guide',
+  properties: {
+    id: p.uuid().primary(),
+    globalId: p.string().length(64).nullable().unique(),
+    /** When the global id was minted: of two, the older survives. */
+    globalIdMintedAt: p.datetime(3).nullable(),
+    firstName: p.string().length(100),
+    lastName: p.string().length(100),
+    email: p.string().length(254).nullable(),
+    phone: p.string().length(50).nullable(),
+    languages: p.array().columnType('text[]').defaultRaw("'{}'"),
+    active: p.boolean().default(true),
+    version: p.integer().default(1),
+    createdAt: p.datetime(3).defaultRaw('now()'),
+  },
+  indexes: [{ name: 'guide_name', properties: ['lastName', 'firstName', 'id'] }],
+});
+
+/** Offers a guide may lead. */
+export const GuideOfferEntity = defineEntity({
+  name: 'GuideOffer',
+  tableName: 'guide_offer',
+  properties: {
+    guide: () => p.manyToOne(GuideEntity).primary().deleteRule('cascade'),
+    offer: () => p.manyToOne(OfferEntity).primary().deleteRule('cascade').index(),
+  },
+});
+
+/** Global ids that lost against an older one when two houses coupled a guide; they keep resolving. */
+export const GuideAliasEntity = defineEntity({
+  name: 'GuideAlias',
+  tableName: 'guide_alias',
+  properties: {
+    globalId: p.string().length(64).primary(),
+    guide: () => p.manyToOne(GuideEntity).deleteRule('cascade').index(),
+  },
+});

@@ -1,0 +1,81 @@
+import { MikroORM } from '@mikro-orm/postgresql';
+import type { Kysely, Transaction } from 'kysely';
+import pg from 'pg';
+import { entities, type DB } from '../../entities.js';
+import type { InstanceSecret } from '../crypto.js';
+import { roleUrl } from './roles.js';
+
+/** A query builder inside a transaction; what a service hands to repositories. */
+export type Tx = Kysely<DB> | Transaction<DB>;
+
+export interface DatabaseOptions {
+  /** Host, port and database; user and password are those of the roles. */
+  url: string;
+  secret: InstanceSecret;
+  poolSize: number;
+  statementTimeoutMs: number;
+}
+
+/** One login role with a pool of its own, and a query builder over it. */
+class RolePool {
+  constructor(private readonly orm: MikroORM) {}
+
+  /** Outside a transaction. */
+  get sql(): Kysely<DB> {
+    return this.orm.em.fork().getKysely() as unknown as Kysely<DB>;
+  }
+
+  /** Commits when `work` resolves, rolls back when it rejects. */
+  transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
+    return this.orm.em.fork().transactional((em) => work(em.getKysely() as unknown as Kysely<DB>));
+  }
+
+  close(): Promise<void> {
+    return this.orm.close(true);
+  }
+}
+
+/**
+ * The instance's database, reached through four login roles. Which pool is used decides what can be read at all:
+ * `app` for everything of this house, `guide` for one guide's calendar, `partner` for the redacted views, `worker` for keys,
+ * links and housekeeping.
+ */
+export class Database {
+  private constructor(
+    readonly app: RolePool,
+    readonly worker: RolePool,
+    readonly guide: pg.Pool,
+    readonly partner: pg.Pool,
+    readonly workerUrl: string,
+  ) {}
+
+  static async open({ url, secret, poolSize, statementTimeoutMs }: DatabaseOptions): Promise<Database> {
+    const orm = (role: 'app' | 'worker') =>
+      MikroORM.init({
+        entities: [...entities],
+        clientUrl: roleUrl(url, role, secret),
+        pool: { min: 0, max: poolSize },
+        driverOptions: { statement_timeout: statementTimeoutMs, application_name: `lotse-${role}` },
+        // Migrations alone change the schema.
+        ensureDatabase: false,
+        debug: false,
+      });
+    const pool = (role: 'guide' | 'partner') => {
+      const created = new pg.Pool({
+        connectionString: roleUrl(url, role, secret),
+        max: poolSize,
+        statement_timeout: statementTimeoutMs,
+        application_name: `lotse-${role}`,
+      });
+      // A connection that breaks while idle is replaced by the pool; the error is not one of any request.
+      created.on('error', () => undefined);
+      return created;
+    };
+    const [app, worker] = await Promise.all([orm('app'), orm('worker')]);
+    return new Database(new RolePool(app), new RolePool(worker), pool('guide'), pool('partner'), roleUrl(url, 'worker', secret));
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.app.close(), this.worker.close(), this.guide.end(), this.partner.end()]);
+  }
+}

@@ -1,0 +1,56 @@
+import { createHash } from 'node:crypto';
+import { Field, Int, ObjectType } from 'type-graphql';
+import { InputReason, invalidInput } from './errors/user-error.js';
+import { VisibleTo } from './visibility/visible-to.js';
+
+export const DEFAULT_PAGE_SIZE = 50;
+export const MAX_PAGE_SIZE = 200;
+
+@ObjectType({ description: 'Where a page ends and whether another follows.', simpleResolvers: true })
+@VisibleTo('ANYONE')
+export class PageInfo {
+  @Field({ description: 'Whether entries follow this page.' })
+  hasNextPage!: boolean;
+
+  @Field(() => String, { nullable: true, description: 'Give this as `after` to get the next page; null on an empty page.' })
+  endCursor!: string | null;
+}
+
+/** @throws Refusal when `first` is not within 1…200. */
+export function pageSize(first: number | null | undefined): number {
+  if (first === null || first === undefined) return DEFAULT_PAGE_SIZE;
+  if (!Number.isInteger(first) || first < 1 || first > MAX_PAGE_SIZE) {
+    throw invalidInput('first', InputReason.OUT_OF_RANGE, `first must lie between 1 and ${MAX_PAGE_SIZE}.`);
+  }
+  return first;
+}
+
+/** Ties a cursor to the list and order it was made for, so that another list's cursor is refused and not misread. */
+const tag = (list: string): string => createHash('sha256').update(list).digest('base64url').slice(0, 6);
+
+export const encodeCursor = (list: string, values: readonly string[]): string =>
+  Buffer.from(JSON.stringify([tag(list), ...values])).toString('base64url');
+
+/** @throws Refusal when the text is no cursor of this list. */
+export function decodeCursor(list: string, cursor: string | null | undefined, length: number): string[] | undefined {
+  if (cursor === null || cursor === undefined) return undefined;
+  try {
+    const parsed: unknown = JSON.parse(Buffer.from(cursor.slice(0, 1000), 'base64url').toString('utf8'));
+    if (Array.isArray(parsed) && parsed.length === length + 1 && parsed.every((v) => typeof v === 'string') && parsed[0] === tag(list)) {
+      return parsed.slice(1) as string[];
+    }
+  } catch {
+    // Refused below, like every other text that is no cursor.
+  }
+  throw invalidInput('after', InputReason.MALFORMED, 'after must be a cursor that this list gave, with the same order.');
+}
+
+/** A page of `rows` fetched with one more than asked. */
+export function toPage<T>(rows: T[], first: number, cursorOf: (row: T) => string): { edges: { cursor: string; node: T }[]; pageInfo: PageInfo } {
+  const edges = rows.slice(0, first).map((node) => ({ cursor: cursorOf(node), node }));
+  return { edges, pageInfo: { hasNextPage: rows.length > first, endCursor: edges.at(-1)?.cursor ?? null } };
+}
+
+export const FirstDescription = `How many entries, 1…${MAX_PAGE_SIZE}; ${DEFAULT_PAGE_SIZE} unless given.`;
+export const AfterDescription = 'Cursor of the entry after which to go on, from `pageInfo.endCursor` or an edge.';
+export { Int };

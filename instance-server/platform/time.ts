@@ -1,0 +1,97 @@
+import { Temporal } from 'temporal-polyfill';
+import { GraphQLError, GraphQLScalarType, Kind } from 'graphql';
+import { InputReason, invalidInput } from './errors/user-error.js';
+
+const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})$/;
+const LOCAL = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?$/;
+const EARLIEST = Date.parse('1970-01-01T00:00:00Z');
+const LATEST = Date.parse('2200-01-01T00:00:00Z');
+const YEAR_MS = 366 * 24 * 3600 * 1000;
+
+function refuse(message: string): never {
+  throw new GraphQLError(message, { extensions: { code: 'BAD_USER_INPUT' } });
+}
+
+function parseInstant(value: unknown): Date {
+  if (typeof value !== 'string' || value.length > 40 || !INSTANT.test(value)) {
+    refuse('DateTime wants an RFC 3339 instant with an offset, such as 2026-03-29T09:00:00+02:00.');
+  }
+  let milliseconds: number;
+  try {
+    // Strict: the 30th of February is refused, not rolled over.
+    milliseconds = Temporal.Instant.from(value).epochMilliseconds;
+  } catch {
+    return refuse('DateTime names a day or time that does not exist.');
+  }
+  if (milliseconds < EARLIEST || milliseconds >= LATEST) refuse('DateTime must lie between 1970 and 2200.');
+  return new Date(milliseconds);
+}
+
+export const DateTimeScalar = new GraphQLScalarType<Date, string>({
+  name: 'DateTime',
+  description:
+    'An instant as RFC 3339 text. Input wants an offset (`2026-03-29T09:00:00+02:00` or `…Z`); output is UTC with milliseconds (`2026-03-29T07:00:00.000Z`).',
+  specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc3339',
+  serialize: (value) => (value instanceof Date ? value.toISOString() : new Date(value as string).toISOString()),
+  parseValue: parseInstant,
+  parseLiteral: (node) => parseInstant(node.kind === Kind.STRING ? node.value : undefined),
+});
+
+function parseLocal(value: unknown): string {
+  if (typeof value !== 'string' || !LOCAL.test(value)) refuse('LocalDateTime wants wall-clock time without offset, such as 2026-03-29T09:00.');
+  return value;
+}
+
+export const LocalDateTimeScalar = new GraphQLScalarType<string, string>({
+  name: 'LocalDateTime',
+  description: 'Wall-clock time in the instance’s time zone, without offset, such as `2026-03-29T09:00`.',
+  serialize: String,
+  parseValue: parseLocal,
+  parseLiteral: (node) => parseLocal(node.kind === Kind.STRING ? node.value : undefined),
+});
+
+/** Half-open `[start, end)`. */
+export interface TimeRange {
+  start: Date;
+  end: Date;
+}
+
+/** @throws Refusal when the range is empty, runs backwards or exceeds `maxMs` (a year unless said). */
+export function checkRange(range: TimeRange, field: string, maxMs: number = YEAR_MS): TimeRange {
+  if (range.end <= range.start) throw invalidInput(`${field}.end`, InputReason.END_BEFORE_START, 'The end must be after the start.');
+  if (range.end.getTime() - range.start.getTime() > maxMs) {
+    throw invalidInput(`${field}.end`, InputReason.RANGE_TOO_LONG, `The range may span ${Math.floor(maxMs / 86_400_000)} days at most.`);
+  }
+  return range;
+}
+
+/**
+ * The instant of a wall-clock time in a zone. A time that the change to summer time skips does not exist, one that the change
+ * back repeats means two instants; both are refused rather than guessed.
+ * @throws Refusal LOCAL_TIME_SKIPPED, LOCAL_TIME_AMBIGUOUS or MALFORMED
+ */
+export function instantOfLocal(local: string, timeZone: string, field: string): Date {
+  let plain: Temporal.PlainDateTime;
+  try {
+    plain = Temporal.PlainDateTime.from(local, { overflow: 'reject' });
+  } catch {
+    throw invalidInput(field, InputReason.MALFORMED, 'This day or time does not exist.');
+  }
+  const earlier = plain.toZonedDateTime(timeZone, { disambiguation: 'earlier' });
+  const later = plain.toZonedDateTime(timeZone, { disambiguation: 'later' });
+  if (earlier.epochMilliseconds === later.epochMilliseconds) return new Date(earlier.epochMilliseconds);
+  if (earlier.toPlainDateTime().equals(plain)) {
+    throw invalidInput(field, InputReason.LOCAL_TIME_AMBIGUOUS, `This time occurs twice in ${timeZone} that day; give an instant with its offset.`);
+  }
+  throw invalidInput(field, InputReason.LOCAL_TIME_SKIPPED, `This time does not occur in ${timeZone} that day: clocks skip it.`);
+}
+
+/** Canonical name of an IANA zone, or undefined when there is none of that name (offsets are no zones). */
+export function knownTimeZone(name: string): string | undefined {
+  if (!/^[A-Za-z_]+(\/[A-Za-z0-9_+-]+)*$/.test(name)) return undefined;
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone;
+  } catch {
+    return undefined;
+  }
+}
