@@ -1,0 +1,76 @@
+import { readFile, readdir, readlink, realpath, rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+
+const LOCK_FILE = 'postmaster.pid';
+const POLL_MS = 25;
+
+/** What a server writes about itself into its data directory; undefined while there is none. */
+export async function lockFile(dataDirectory: string): Promise<{ pid: number; status: string } | undefined> {
+  try {
+    const lines = (await readFile(join(dataDirectory, LOCK_FILE), 'utf8')).split('\n');
+    return { pid: Number(lines[0]), status: lines[7]?.trim() ?? '' };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/**
+ * The PostgreSQL processes that work in this directory (all of them do, literally: it is their working directory), a
+ * main process as well as the orphans of one that was killed. Undefined where the system cannot tell.
+ */
+async function serversIn(dataDirectory: string): Promise<number[] | undefined> {
+  if (process.platform !== 'linux') return undefined;
+  const directory = await realpath(dataDirectory);
+  const found: number[] = [];
+  for (const entry of await readdir('/proc')) {
+    if (!/^\d+$/.test(entry)) continue;
+    try {
+      if ((await readlink(`/proc/${entry}/cwd`)) !== directory) continue;
+      const executable = basename(await readlink(`/proc/${entry}/exe`)).replace(/ \(deleted\)$/, '');
+      if (executable === 'postgres') found.push(Number(entry));
+    } catch {
+      // Ended meanwhile, a zombie, or another user's: none of these can be at work in a directory of mode 0700.
+    }
+  }
+  return found;
+}
+
+/**
+ * Waits until the server that used this directory before is gone, as it may still be stopping while its program has
+ * already ended, and removes the lock file it left when it was killed. PostgreSQL alone would refuse to start if the
+ * number in that file now belongs to any other process of the same user, which is common after a restart of a machine.
+ *
+ * Rejects when another server is still at work after `waitMs`. Where the system cannot tell (not Linux), it does
+ * nothing and PostgreSQL decides.
+ */
+export async function settlePreviousServer(dataDirectory: string, waitMs: number): Promise<void> {
+  const deadline = Date.now() + waitMs;
+  let servers = await serversIn(dataDirectory);
+  if (servers === undefined) return;
+  while (servers.length > 0 && Date.now() < deadline) {
+    await delay(POLL_MS);
+    servers = (await serversIn(dataDirectory)) ?? [];
+  }
+  if (servers.length > 0) {
+    const main = await lockFile(dataDirectory);
+    throw new Error(
+      `The database in ${dataDirectory} is in use by another server (process ${main?.pid ?? servers.join(', ')}). ` +
+        'Stop the program that runs it, or choose another directory.',
+    );
+  }
+  await rm(join(dataDirectory, LOCK_FILE), { force: true });
+}
+
+/** Resolves when the process is gone. For processes that are not our children, whose end nobody reports to us. */
+export async function processGone(pid: number): Promise<void> {
+  for (;;) {
+    try {
+      process.kill(pid, 0);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ESRCH') return;
+    }
+    await delay(POLL_MS);
+  }
+}
