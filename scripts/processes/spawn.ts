@@ -89,7 +89,7 @@ export async function spawnNode(entry: string, options: SpawnNodeOptions): Promi
     };
     child.once('exit', (code, signal) => settle({ code, signal }));
     // Not started at all: no 'exit' follows.
-    child.once('error', (error) => {
+    child.on('error', (error) => {
       lines.push(error.message);
       if (child.pid === undefined) settle({ code: null, signal: null });
     });
