@@ -3,8 +3,7 @@
  * its own (which take SIGINT and SIGTERM away from the program and cannot act on SIGKILL), keeps the server in the
  * terminal's process group, and cannot run binaries or data below a folder that the unprivileged user may not enter.
  */
-import { openSync, closeSync } from 'node:fs';
-import { open, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { portOrFree } from '../processes/ports.js';
@@ -89,16 +88,12 @@ async function logSizeAfterRotation(logFile: string): Promise<number> {
   return 0;
 }
 
-async function logSince(logFile: string, offset: number): Promise<string> {
-  const file = await open(logFile, 'r');
-  try {
-    const { size } = await file.stat();
-    const from = Math.max(offset, size - LOG_TAIL_BYTES);
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(size - from), 0, size - from, from);
-    return buffer.toString('utf8', 0, bytesRead).trim();
-  } finally {
-    await file.close();
-  }
+/** What was written after `offset`, at most the last few lines. */
+async function logSince(file: FileHandle, offset: number): Promise<string> {
+  const { size } = await file.stat();
+  const from = Math.max(offset, size - LOG_TAIL_BYTES);
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(size - from), 0, size - from, from);
+  return buffer.toString('utf8', 0, bytesRead).trim();
 }
 
 interface Launch {
@@ -107,48 +102,48 @@ interface Launch {
   dataDirectory: string;
   settings: Record<string, string>;
   logFile: string;
-  remove: string[];
 }
 
-/** Starts the server on this port and waits until it takes connections; rejects with the end of its log if it ends before. */
+async function untilReady(server: SupervisedServer, dataDirectory: string): Promise<'ready' | 'ended' | 'late'> {
+  const deadline = Date.now() + READY_TIMEOUT_MS;
+  while (Date.now() < deadline) {
+    const lock = await lockFile(dataDirectory);
+    if (lock?.pid === server.pid && lock.status === 'ready') return 'ready';
+    const ended = await Promise.race([server.exited.then(() => true), delay(POLL_MS, false)]);
+    if (ended) return 'ended';
+  }
+  return 'late';
+}
+
+/** Starts the server on this port and waits until it takes connections; rejects with the end of its log if it does not. */
 async function launch(port: number, how: Launch): Promise<SupervisedServer> {
   const logOffset = await logSizeAfterRotation(how.logFile);
-  const log = openSync(how.logFile, 'a', 0o600);
-  let server: SupervisedServer;
+  const log = await open(how.logFile, 'a+', 0o600);
   try {
-    server = await superviseServer(
-      {
-        postgres: how.binaries.postgres,
-        pgCtl: how.binaries.pgCtl,
-        dataDirectory: how.dataDirectory,
-        arguments: [
-          '-D',
-          how.dataDirectory,
-          '-p',
-          String(port),
-          ...Object.entries(how.settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
-        ],
-        environment: serverEnvironment(),
-        uid: how.account?.uid,
-        gid: how.account?.gid,
-        remove: how.remove,
-      },
-      log,
-    );
+    const order = {
+      postgres: how.binaries.postgres,
+      pgCtl: how.binaries.pgCtl,
+      dataDirectory: how.dataDirectory,
+      arguments: [
+        '-D',
+        how.dataDirectory,
+        '-p',
+        String(port),
+        ...Object.entries(how.settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+      ],
+      environment: serverEnvironment(),
+      uid: how.account?.uid,
+      gid: how.account?.gid,
+    };
+    const server = await superviseServer(order, log.fd);
+    const outcome = await untilReady(server, how.dataDirectory);
+    if (outcome === 'ready') return server;
+    await server.stop('immediate');
+    const problem = outcome === 'ended' ? 'ended while it started' : `was not ready after ${READY_TIMEOUT_MS / 1000} s`;
+    throw new Error(`PostgreSQL ${problem}; its log says:\n${await logSince(log, logOffset)}`);
   } finally {
-    closeSync(log);
+    await log.close();
   }
-
-  const deadline = Date.now() + READY_TIMEOUT_MS;
-  let ended = false;
-  while (!ended && Date.now() < deadline) {
-    const lock = await lockFile(how.dataDirectory);
-    if (lock?.pid === server.pid && lock.status === 'ready') return server;
-    ended = await Promise.race([server.exited.then(() => true), delay(POLL_MS, false)]);
-  }
-  const problem = ended ? 'PostgreSQL ended while it started' : `PostgreSQL was not ready after ${READY_TIMEOUT_MS / 1000} s`;
-  await server.stop('immediate');
-  throw new Error(`${problem}; its log says:\n${await logSince(how.logFile, logOffset)}`);
 }
 
 /** Somebody may take a port between our look and the server's. */
@@ -188,14 +183,21 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   await settlePreviousServer(dataDirectory, PREVIOUS_SERVER_MS);
 
   const logFile = options.logFile ?? logFileOf(dataDirectory);
-  const { server, port } = await launchOnPort(options.port, {
+  const launched = launchOnPort(options.port, {
     binaries,
     account,
     dataDirectory,
     settings: { ...DEFAULT_SETTINGS, ...(durable ? {} : UNSAFE_SETTINGS), ...options.settings },
     logFile,
-    remove: options.temporary === true ? filesOf(wanted, dataDirectory) : [],
   });
+  if (options.temporary === true) {
+    // Only when it runs: until then a start may be tried again on the same cluster.
+    await launched.then(
+      ({ server }) => server.removeAtEnd(filesOf(wanted, dataDirectory)),
+      () => deleteEmbeddedPostgres(wanted),
+    );
+  }
+  const { server, port } = await launched;
   if (options.port !== undefined && options.port !== 0 && options.port !== port) {
     log(`Port ${options.port} is taken; PostgreSQL listens on ${port}.`);
   }

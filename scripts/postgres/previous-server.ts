@@ -37,40 +37,48 @@ async function serversIn(dataDirectory: string): Promise<number[] | undefined> {
   return found;
 }
 
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
 /**
  * Waits until the server that used this directory before is gone, as it may still be stopping while its program has
- * already ended, and removes the lock file it left when it was killed. PostgreSQL alone would refuse to start if the
- * number in that file now belongs to any other process of the same user, which is common after a restart of a machine.
+ * already ended. Rejects when one is still at work after `waitMs`.
  *
- * Rejects when another server is still at work after `waitMs`. Where the system cannot tell (not Linux), it does
- * nothing and PostgreSQL decides.
+ * Also removes the lock file of a server that was killed, but only if its number now belongs to some other process,
+ * which is common after a restart of a machine and would make PostgreSQL refuse to start. Every other stale lock file
+ * is left to PostgreSQL, which replaces it safely even when two servers start at once.
+ *
+ * Where the system cannot tell (not Linux), it does nothing and PostgreSQL decides.
  */
 export async function settlePreviousServer(dataDirectory: string, waitMs: number): Promise<void> {
   const deadline = Date.now() + waitMs;
+  // Read before we look for its server: a server enters the directory first, then writes the file.
+  let lock = await lockFile(dataDirectory);
   let servers = await serversIn(dataDirectory);
   if (servers === undefined) return;
   while (servers.length > 0 && Date.now() < deadline) {
     await delay(POLL_MS);
+    lock = await lockFile(dataDirectory);
     servers = (await serversIn(dataDirectory)) ?? [];
   }
   if (servers.length > 0) {
-    const main = await lockFile(dataDirectory);
     throw new Error(
-      `The database in ${dataDirectory} is in use by another server (process ${main?.pid ?? servers.join(', ')}). ` +
+      `The database in ${dataDirectory} is in use by another server (process ${lock?.pid ?? servers.join(', ')}). ` +
         'Stop the program that runs it, or choose another directory.',
     );
   }
-  await rm(join(dataDirectory, LOCK_FILE), { force: true });
+  if (lock === undefined || !isAlive(lock.pid)) return;
+  const unchanged = (await lockFile(dataDirectory))?.pid === lock.pid;
+  if (unchanged) await rm(join(dataDirectory, LOCK_FILE), { force: true });
 }
 
 /** Resolves when the process is gone. For processes that are not our children, whose end nobody reports to us. */
 export async function processGone(pid: number): Promise<void> {
-  for (;;) {
-    try {
-      process.kill(pid, 0);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ESRCH') return;
-    }
-    await delay(POLL_MS);
-  }
+  while (isAlive(pid)) await delay(POLL_MS);
 }

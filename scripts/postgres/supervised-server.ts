@@ -13,6 +13,8 @@ export interface ServerExit {
 export interface SupervisedServer {
   pid: number;
   stop(mode: StopMode): Promise<void>;
+  /** The supervisor deletes these when the server has ended, also if this process is gone by then. */
+  removeAtEnd(paths: string[]): void;
   exited: Promise<ServerExit>;
 }
 
@@ -74,15 +76,18 @@ export async function superviseServer(order: SupervisorOrder, log: number): Prom
   supervisor.unref();
   supervisor.channel?.unref();
 
+  const tell = (command: SupervisorCommand): void => {
+    // Once the supervisor has ended, or is about to, there is nobody to tell and nothing to stop.
+    if (supervisor.connected) supervisor.send(command, () => undefined);
+  };
   return {
     pid: serverPid,
     exited: ended.promise,
+    removeAtEnd: (paths) => tell({ type: 'removeAtEnd', paths }),
     async stop(mode) {
       supervisor.ref();
       supervisor.channel?.ref();
-      const command: SupervisorCommand = { type: 'stop', mode };
-      // Once the supervisor has ended, or is about to, there is nobody to tell and nothing to stop.
-      if (supervisor.connected) supervisor.send(command, () => undefined);
+      tell({ type: 'stop', mode });
       await ended.promise;
     },
   };

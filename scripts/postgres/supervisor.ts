@@ -21,11 +21,12 @@ export interface SupervisorOrder {
   environment: Record<string, string>;
   uid?: number;
   gid?: number;
-  /** Deleted once the server has ended. */
-  remove: string[];
 }
 
-export type SupervisorCommand = { type: 'stop'; mode: StopMode };
+export type SupervisorCommand =
+  | { type: 'stop'; mode: StopMode }
+  /** Delete these once the server has ended, also if the program is gone by then. */
+  | { type: 'removeAtEnd'; paths: string[] };
 
 export type SupervisorReport =
   | { type: 'started'; pid: number }
@@ -71,12 +72,17 @@ function stop(mode: StopMode): void {
   else setTimeout(() => server.kill('SIGKILL'), IMMEDIATE_STOP_MS).unref();
 }
 
-process.on('message', (command: SupervisorCommand) => stop(command.mode));
+let removeAtEnd: string[] = [];
+
+process.on('message', (command: SupervisorCommand) => {
+  if (command.type === 'stop') stop(command.mode);
+  else removeAtEnd = command.paths;
+});
 process.on('disconnect', () => stop('fast'));
 
 server.on('error', (error) => report({ type: 'failed', message: error.message }, () => process.exit(1)));
 server.on('spawn', () => report({ type: 'started', pid: server.pid ?? 0 }, () => undefined));
 server.on('exit', (code, signal) => {
-  for (const path of order.remove) rmSync(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
+  for (const path of removeAtEnd) rmSync(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
   report({ type: 'exited', code, signal }, () => process.exit(0));
 });

@@ -1,4 +1,4 @@
-import pg from 'pg';
+import { Client, escapeIdentifier } from 'pg';
 
 /*
  * The cluster is made by global-setup.ts, once for a whole run and shared by all workers. A test owns its databases, not
@@ -28,8 +28,8 @@ export function databaseUrl(database: string, login?: { user: string; password: 
   return url.href;
 }
 
-async function asAdmin<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: adminUrl() });
+async function asAdmin<T>(work: (client: Client) => Promise<T>): Promise<T> {
+  const client = new Client({ connectionString: adminUrl() });
   await client.connect();
   try {
     return await work(client);
@@ -38,7 +38,7 @@ async function asAdmin<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
   }
 }
 
-const quoted = (name: string): string => pg.escapeIdentifier(name);
+const quoted = (name: string): string => escapeIdentifier(name);
 
 /** Makes an empty database, or a copy of a template made by {@link ensureTemplate}; resolves to the superuser's URL to it. */
 export async function createDatabase(name: string, options: { template?: string } = {}): Promise<string> {
