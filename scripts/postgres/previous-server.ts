@@ -78,7 +78,14 @@ export async function settlePreviousServer(dataDirectory: string, waitMs: number
   if (unchanged) await rm(join(dataDirectory, LOCK_FILE), { force: true });
 }
 
+/** A process that has ended, but whose parent has not asked how. In containers nobody may ever ask for an orphan. */
+async function isZombie(pid: number): Promise<boolean> {
+  const status = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  // "pid (name) state …", and a name may contain anything.
+  return status.slice(status.lastIndexOf(')') + 2).startsWith('Z');
+}
+
 /** Resolves when the process is gone. For processes that are not our children, whose end nobody reports to us. */
 export async function processGone(pid: number): Promise<void> {
-  while (isAlive(pid)) await delay(POLL_MS);
+  while (isAlive(pid) && !(await isZombie(pid))) await delay(POLL_MS);
 }

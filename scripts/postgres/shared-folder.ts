@@ -44,9 +44,9 @@ export async function isTemporary(path: string): Promise<boolean> {
  * The name can be guessed, so in a folder open to all somebody else may have made it first. It is used only if it is a
  * real folder, root's own and writable by nobody else.
  */
-export async function sharedFolder(account: Account, purpose: Purpose): Promise<string> {
+export async function sharedFolder(account: Account, purpose: Purpose, candidates = CANDIDATES[purpose]()): Promise<string> {
   const tried: string[] = [];
-  for (const candidate of CANDIDATES[purpose]()) {
+  for (const candidate of candidates) {
     const folder = join(candidate, SHARED_FOLDER);
     tried.push(folder);
     try {
