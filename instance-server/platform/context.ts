@@ -42,18 +42,38 @@ export function viewerMask(viewer: Viewer, viaGateway: boolean): number {
 
 /** What every service method gets first: who asks, and what belongs to this one request. */
 export class RequestContext {
-  readonly viewerMask: number;
+  #viewer: Viewer;
+  #viewerMask: number;
   readonly #loaders = new Map<object, DataLoader<never, unknown>>();
 
   constructor(
-    readonly viewer: Viewer,
+    viewer: Viewer,
     readonly viaGateway: boolean,
     readonly requestId: string,
     /** Address the request came from, for rate limits alone. */
     readonly clientAddress: string,
     readonly clock: Clock,
   ) {
-    this.viewerMask = viewerMask(viewer, viaGateway);
+    this.#viewer = viewer;
+    this.#viewerMask = viewerMask(viewer, viaGateway);
+  }
+
+  get viewer(): Viewer {
+    return this.#viewer;
+  }
+
+  get viewerMask(): number {
+    return this.#viewerMask;
+  }
+
+  /**
+   * After a successful log-in the rest of this operation, its payload above all, is answered for the account that signed in.
+   * Mutations run one after the other, so nothing of an earlier viewer is still being resolved.
+   */
+  signIn(viewer: AccountViewer): void {
+    this.#viewer = viewer;
+    this.#viewerMask = viewerMask(viewer, this.viaGateway);
+    this.#loaders.clear();
   }
 
   now(): Date {

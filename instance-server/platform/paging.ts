@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { Field, Int, ObjectType } from 'type-graphql';
+import { Field, ObjectType } from 'type-graphql';
 import { InputReason, invalidInput } from './errors/user-error.js';
+import { isUuid } from './validation.js';
 import { VisibleTo } from './visibility/visible-to.js';
 
 export const DEFAULT_PAGE_SIZE = 50;
@@ -31,13 +32,22 @@ const tag = (list: string): string => createHash('sha256').update(list).digest('
 export const encodeCursor = (list: string, values: readonly string[]): string =>
   Buffer.from(JSON.stringify([tag(list), ...values])).toString('base64url');
 
-/** @throws Refusal when the text is no cursor of this list. */
-export function decodeCursor(list: string, cursor: string | null | undefined, length: number): string[] | undefined {
+type CursorPart = 'instant' | 'uuid' | 'text';
+
+const partIsValid: Record<CursorPart, (value: string) => boolean> = {
+  instant: (value) => value.length <= 40 && !Number.isNaN(Date.parse(value)),
+  uuid: isUuid,
+  text: (value) => !value.includes('\u0000'),
+};
+
+/** The values a list is to go on after. @throws Refusal when the text is no cursor of this list. */
+export function decodeCursor(list: string, cursor: string | null | undefined, parts: readonly CursorPart[]): string[] | undefined {
   if (cursor === null || cursor === undefined) return undefined;
   try {
     const parsed: unknown = JSON.parse(Buffer.from(cursor.slice(0, 1000), 'base64url').toString('utf8'));
-    if (Array.isArray(parsed) && parsed.length === length + 1 && parsed.every((v) => typeof v === 'string') && parsed[0] === tag(list)) {
-      return parsed.slice(1) as string[];
+    if (Array.isArray(parsed) && parsed.length === parts.length + 1 && parsed.every((v) => typeof v === 'string') && parsed[0] === tag(list)) {
+      const values = parsed.slice(1) as string[];
+      if (parts.every((part, index) => partIsValid[part](values[index] ?? ''))) return values;
     }
   } catch {
     // Refused below, like every other text that is no cursor.
@@ -53,4 +63,3 @@ export function toPage<T>(rows: T[], first: number, cursorOf: (row: T) => string
 
 export const FirstDescription = `How many entries, 1…${MAX_PAGE_SIZE}; ${DEFAULT_PAGE_SIZE} unless given.`;
 export const AfterDescription = 'Cursor of the entry after which to go on, from `pageInfo.endCursor` or an edge.';
-export { Int };

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import pg from 'pg';
-import { ExponentialBackoff, handleAll, retry, type IRetryContext } from 'cockatiel';
+import { ExponentialBackoff, handleAll, retry } from 'cockatiel';
 import type { Logger } from 'pino';
 import type { Tx } from '../database/database.js';
 
@@ -18,6 +18,9 @@ export type EventListener = (event: InstanceEvent | { kind: 'gap' }) => void;
 
 const CHANNEL = 'lotse_event';
 
+/** The driver's client with its socket, which its typings leave out. */
+type ListeningClient = pg.Client & { connection: { stream: { destroy(): void } } };
+
 /** Delivered when the transaction commits, to every replica, this one included. */
 export async function publish(tx: Tx, event: InstanceEvent): Promise<void> {
   await sql`select pg_notify(${CHANNEL}, ${JSON.stringify(event)})`.execute(tx);
@@ -29,7 +32,7 @@ export async function publish(tx: Tx, event: InstanceEvent): Promise<void> {
  */
 export class EventHub {
   readonly #listeners = new Set<EventListener>();
-  #client: pg.Client | undefined;
+  #client: ListeningClient | undefined;
   #live = false;
   #closed = false;
   #heartbeat: NodeJS.Timeout | undefined;
@@ -50,15 +53,26 @@ export class EventHub {
 
   async start(): Promise<void> {
     await this.#connect();
-    // A connection cut without a FIN is noticed by asking; ten seconds bound how long memory can be trusted wrongly.
-    this.#heartbeat = setInterval(() => void this.#client?.query('select 1').catch(() => undefined), 10_000);
+    // A connection cut without a FIN is noticed by asking; the interval and the query's limit bound how long memory is trusted wrongly.
+    this.#heartbeat = setInterval(() => {
+      const client = this.#client;
+      client?.query('select 1').catch(() => client.connection.stream.destroy());
+    }, 5_000);
     this.#heartbeat.unref();
   }
 
   async #connect(): Promise<void> {
-    const client = new pg.Client({ connectionString: this.url, application_name: 'lotse-events', keepAlive: true, query_timeout: 5_000 });
+    const client = new pg.Client({
+      connectionString: this.url,
+      application_name: 'lotse-events',
+      keepAlive: true,
+      query_timeout: 5_000,
+      connectionTimeoutMillis: 5_000,
+    }) as ListeningClient;
     client.on('error', () => undefined);
-    client.once('end', () => this.#lost(client));
+    client.once('end', () => {
+      if (this.#client === client) this.#lost();
+    });
     client.on('notification', (message) => {
       if (message.channel === CHANNEL && message.payload) this.#emit(JSON.parse(message.payload) as InstanceEvent);
     });
@@ -68,14 +82,17 @@ export class EventHub {
     this.#live = true;
   }
 
-  #lost(client: pg.Client): void {
-    if (this.#closed || (this.#client !== client && this.#client !== undefined && this.#live)) return;
-    if (!this.#live && this.#client !== client) return;
+  #lost(): void {
+    this.#client = undefined;
     this.#live = false;
+    if (this.#closed) return;
     this.logger.warn('event connection lost; reconnecting');
-    const reconnect = retry(handleAll, { maxAttempts: Number.MAX_SAFE_INTEGER, backoff: new ExponentialBackoff({ initialDelay: 100, maxDelay: 5_000 }) });
-    void reconnect
-      .execute(async (_context: IRetryContext) => {
+    const forEver = retry(handleAll, {
+      maxAttempts: Number.MAX_SAFE_INTEGER,
+      backoff: new ExponentialBackoff({ initialDelay: 100, maxDelay: 5_000 }),
+    });
+    void forEver
+      .execute(async () => {
         if (!this.#closed) await this.#connect();
       })
       .then(() => {

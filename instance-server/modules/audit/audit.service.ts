@@ -1,0 +1,89 @@
+import { newId } from '../../platform/crypto.js';
+import type { RequestContext, Viewer } from '../../platform/context.js';
+import type { Tx } from '../../platform/database/database.js';
+
+export type AuditAction =
+  | 'session.started'
+  | 'session.ended'
+  | 'session.reuse-detected'
+  | 'account.invited'
+  | 'account.activated'
+  | 'account.disabled'
+  | 'account.password-changed'
+  | 'settings.changed'
+  | 'key.rotated'
+  | 'guide.created'
+  | 'guide.changed'
+  | 'offer.created'
+  | 'offer.changed'
+  | 'booking.created'
+  | 'booking.rebooked'
+  | 'booking.changed'
+  | 'booking.cancelled'
+  | 'booking.deleted'
+  | 'assignment.created'
+  | 'assignment.moved'
+  | 'assignment.ended'
+  | 'link.proposed'
+  | 'link.activated'
+  | 'link.suspended'
+  | 'link.resumed'
+  | 'link.ended'
+  | 'coupling.requested'
+  | 'coupling.accepted'
+  | 'coupling.declined'
+  | 'coupling.confirmed'
+  | 'coupling.ended';
+
+export interface AuditRecord {
+  action: AuditAction;
+  subjectType: 'account' | 'session' | 'settings' | 'key' | 'guide' | 'offer' | 'booking' | 'assignment' | 'link' | 'coupling';
+  subjectId: string;
+  /** The person acted for, where that is not the actor. */
+  onBehalfOf?: string | null;
+  /** Facts before and after; contact data and notes of customers are never among them, only that they changed. */
+  before?: Record<string, unknown> | null;
+  after?: Record<string, unknown> | null;
+}
+
+/** Who acted, when no account did. */
+export type Actor = Viewer | { kind: 'OPERATOR' } | { kind: 'PARTNER_INSTANCE'; code: string } | { kind: 'SYSTEM' };
+
+function actorColumns(actor: Actor): { actor_kind: string; actor_id: string | null; actor_role: string | null } {
+  switch (actor.kind) {
+    case 'ACCOUNT':
+      return { actor_kind: 'ACCOUNT', actor_id: actor.accountId, actor_role: actor.role };
+    case 'PARTNER_INSTANCE':
+      return { actor_kind: 'PARTNER', actor_id: actor.code, actor_role: null };
+    case 'PARTNER':
+      return { actor_kind: 'PARTNER', actor_id: actor.partnerCode, actor_role: null };
+    default:
+      return { actor_kind: actor.kind, actor_id: null, actor_role: null };
+  }
+}
+
+const json = (value: Record<string, unknown> | null | undefined): never => (value ? JSON.stringify(value) : null) as never;
+
+/** Responsible for the action log. Its rows are written in the transaction of what they tell of, or not at all. */
+export class AuditService {
+  async record(tx: Tx, actor: Actor, at: Date, record: AuditRecord): Promise<void> {
+    await tx
+      .insertInto('audit_entry')
+      .values({
+        id: newId(),
+        at,
+        ...actorColumns(actor),
+        on_behalf_of: record.onBehalfOf ?? null,
+        action: record.action,
+        subject_type: record.subjectType,
+        subject_id: record.subjectId,
+        before: json(record.before),
+        after: json(record.after),
+      })
+      .execute();
+  }
+
+  recordFor(ctx: RequestContext, tx: Tx, record: AuditRecord): Promise<void> {
+    return this.record(tx, ctx.viewer, ctx.now(), record);
+  }
+}

@@ -1,0 +1,71 @@
+import { newId } from '../../platform/crypto.js';
+import type { RequestContext } from '../../platform/context.js';
+import type { Tx } from '../../platform/database/database.js';
+import { isViolationOf } from '../../platform/database/errors.js';
+import { Refusal } from '../../platform/errors/user-error.js';
+import { publish } from '../../platform/events/events.js';
+import type { TimeRange } from '../../platform/time.js';
+import type { AuditService } from '../audit/index.js';
+import { bookingRepository as repository, type LivingAssignment } from './booking.repository.js';
+import { GuideUnavailableError } from './booking.type.js';
+
+/** Turns the exclusion constraint's refusal into the typed conflict; whatever else went wrong passes. */
+async function guarded<T>(guideId: string, range: TimeRange, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (isViolationOf(error, 'guide_assignment_no_overlap')) throw new Refusal(new GuideUnavailableError(guideId, range.start, range.end));
+    throw error;
+  }
+}
+
+/**
+ * Responsible for the only three things that happen to an assignment: it is made, moved, ended. Each is logged and told to calendars
+ * in the same transaction. Callers hold the guide's row lock.
+ */
+export class AssignmentService {
+  constructor(private readonly audit: AuditService) {}
+
+  async make(ctx: RequestContext, tx: Tx, bookingId: string, guideId: string, range: TimeRange): Promise<string> {
+    const assignment: LivingAssignment = { id: newId(), guideId, bookingId, start: range.start, end: range.end };
+    await guarded(guideId, range, () => repository.insertAssignment(tx, assignment));
+    await this.audit.recordFor(ctx, tx, {
+      action: 'assignment.created',
+      subjectType: 'assignment',
+      subjectId: assignment.id,
+      after: { bookingId, guideId, start: range.start, end: range.end },
+    });
+    await publish(tx, { kind: 'calendar', guideId, assignmentId: assignment.id, change: 'CREATED' });
+    return assignment.id;
+  }
+
+  async move(ctx: RequestContext, tx: Tx, assignment: LivingAssignment, range: TimeRange): Promise<void> {
+    await guarded(assignment.guideId, range, () => repository.moveAssignment(tx, assignment.id, range));
+    await this.audit.recordFor(ctx, tx, {
+      action: 'assignment.moved',
+      subjectType: 'assignment',
+      subjectId: assignment.id,
+      before: { start: assignment.start, end: assignment.end },
+      after: { start: range.start, end: range.end },
+    });
+    await publish(tx, { kind: 'calendar', guideId: assignment.guideId, assignmentId: assignment.id, change: 'UPDATED' });
+  }
+
+  /** The interval stays, the content shown in calendars (offer, customer, notes) is another. */
+  async touch(tx: Tx, assignment: LivingAssignment): Promise<void> {
+    await repository.moveAssignment(tx, assignment.id, assignment);
+    await publish(tx, { kind: 'calendar', guideId: assignment.guideId, assignmentId: assignment.id, change: 'UPDATED' });
+  }
+
+  async end(ctx: RequestContext, tx: Tx, assignment: LivingAssignment, reason: 'reset' | 'swapped' | 'cancelled' | 'deleted'): Promise<void> {
+    await repository.endAssignment(tx, assignment.id, ctx.now());
+    await this.audit.recordFor(ctx, tx, {
+      action: 'assignment.ended',
+      subjectType: 'assignment',
+      subjectId: assignment.id,
+      before: { bookingId: assignment.bookingId, guideId: assignment.guideId, start: assignment.start, end: assignment.end },
+      after: { reason },
+    });
+    await publish(tx, { kind: 'calendar', guideId: assignment.guideId, assignmentId: assignment.id, change: 'REMOVED' });
+  }
+}

@@ -1,0 +1,220 @@
+import { createUnionType, Field, ID, Int, ObjectType, registerEnumType } from 'type-graphql';
+import {
+  IdempotencyKeyReusedError,
+  InvalidInputError,
+  NotFoundError,
+  StaleVersionError,
+  UserError,
+  UserErrorCode,
+} from '../../platform/errors/user-error.js';
+import { PageInfo } from '../../platform/paging.js';
+import { DateTimeScalar } from '../../platform/time.js';
+import { VisibleTo } from '../../platform/visibility/visible-to.js';
+
+export enum BookingState {
+  BOOKED = 'BOOKED',
+  CANCELLED = 'CANCELLED',
+}
+registerEnumType(BookingState, {
+  name: 'BookingState',
+  description: 'State of a booking.',
+  valuesConfig: { BOOKED: { description: 'It takes place.' }, CANCELLED: { description: 'It has ended; its history is kept.' } },
+});
+
+export enum CancellationOrigin {
+  CUSTOMER = 'CUSTOMER',
+  HOUSE = 'HOUSE',
+  GUIDE = 'GUIDE',
+}
+registerEnumType(CancellationOrigin, { name: 'CancellationOrigin', description: 'On whose side the reason for a cancellation lies.' });
+
+export enum BookingOrder {
+  START_ASC = 'START_ASC',
+  START_DESC = 'START_DESC',
+}
+registerEnumType(BookingOrder, { name: 'BookingOrder', description: 'Order of a list of bookings; equal starts by id.' });
+
+@ObjectType({ description: 'Who a booking is for. Stays in the instance that took the booking.', simpleResolvers: true })
+@VisibleTo('GUIDE', 'STAFF', 'ADMINISTRATOR')
+export class Customer {
+  @Field({ description: 'Name of the person or group.' })
+  name!: string;
+
+  @Field(() => String, { nullable: true, description: 'E-mail address.' })
+  email!: string | null;
+
+  @Field(() => String, { nullable: true, description: 'Telephone number.' })
+  phone!: string | null;
+}
+
+@ObjectType({ description: 'A guide covers a booking or part of it.' })
+@VisibleTo('GUIDE', 'STAFF', 'ADMINISTRATOR')
+export class GuideAssignment {
+  @Field(() => ID, { description: 'Id of the assignment, the same as of its calendar entry.' })
+  id!: string;
+
+  @Field(() => DateTimeScalar, { description: 'From when the guide is needed.' })
+  start!: Date;
+
+  @Field(() => DateTimeScalar, { description: 'Until when; not included.' })
+  end!: Date;
+
+  guideId!: string;
+}
+
+@ObjectType({ description: 'A booking of this instance. Staff see all, guides those they are assigned to.' })
+@VisibleTo('GUIDE', 'STAFF', 'ADMINISTRATOR')
+export class Booking {
+  @Field(() => ID, { description: 'Id of the booking.' })
+  id!: string;
+
+  @Field(() => DateTimeScalar, { description: 'Start.' })
+  start!: Date;
+
+  @Field(() => DateTimeScalar, { description: 'End; not included.' })
+  end!: Date;
+
+  @Field(() => BookingState, { description: 'State.' })
+  state!: BookingState;
+
+  @Field(() => Customer, { description: 'Who it is for.' })
+  customer!: Customer;
+
+  @Field(() => Int, { nullable: true, description: 'Number of people.' })
+  partySize!: number | null;
+
+  @Field(() => String, { nullable: true, description: 'Language of the tour, BCP 47.' })
+  language!: string | null;
+
+  @Field(() => String, { nullable: true, description: 'Notes of the house.' })
+  notes!: string | null;
+
+  @Field(() => Int, { description: 'How many guides it needs.' })
+  guideDemand!: number;
+
+  @Field(() => String, { nullable: true, description: 'Why it was cancelled.' })
+  cancellationReason!: string | null;
+
+  @Field(() => CancellationOrigin, { nullable: true, description: 'On whose side the reason lay.' })
+  cancellationOrigin!: CancellationOrigin | null;
+
+  @Field(() => DateTimeScalar, { nullable: true, description: 'When it was cancelled.' })
+  cancelledAt!: Date | null;
+
+  @Field(() => Int, { description: 'Counts changes, those of its assignments included; see `expectedVersion` of the mutations.' })
+  version!: number;
+
+  offerId!: string;
+}
+
+@ObjectType({ description: 'A booking with its cursor.', simpleResolvers: true })
+@VisibleTo('GUIDE', 'STAFF', 'ADMINISTRATOR')
+export class BookingEdge {
+  @Field({ description: 'Cursor of this booking.' })
+  cursor!: string;
+
+  @Field(() => Booking, { description: 'The booking.' })
+  node!: Booking;
+}
+
+@ObjectType({ description: 'A page of bookings of this instance; foreign bookings are never among them.', simpleResolvers: true })
+@VisibleTo('GUIDE', 'STAFF', 'ADMINISTRATOR')
+export class BookingConnection {
+  @Field(() => [BookingEdge], { description: 'The bookings of this page.' })
+  edges!: BookingEdge[];
+
+  @Field(() => PageInfo, { description: 'Where the page ends.' })
+  pageInfo!: PageInfo;
+}
+
+@ObjectType({ implements: UserError, description: 'The guide is assigned elsewhere in this house at that time. Nothing was changed.' })
+@VisibleTo('STAFF', 'ADMINISTRATOR')
+export class GuideUnavailableError extends UserError {
+  override readonly code = UserErrorCode.GUIDE_UNAVAILABLE;
+
+  override readonly message = 'The guide is assigned to something else at that time.';
+
+  @Field(() => ID, { description: 'The guide who is taken.' })
+  readonly guideId: string;
+
+  @Field(() => DateTimeScalar, { description: 'Start of the interval that was wanted.' })
+  readonly start: Date;
+
+  @Field(() => DateTimeScalar, { description: 'End of the interval that was wanted.' })
+  readonly end: Date;
+
+  constructor(guideId: string, start: Date, end: Date) {
+    super();
+    this.guideId = guideId;
+    this.start = start;
+    this.end = end;
+  }
+}
+
+@ObjectType({ implements: UserError, description: 'The booking’s state does not permit this. Nothing was changed.' })
+@VisibleTo('STAFF', 'ADMINISTRATOR')
+export class InvalidTransitionError extends UserError {
+  override readonly code = UserErrorCode.INVALID_TRANSITION;
+
+  override readonly message: string;
+
+  @Field(() => BookingState, { description: 'The state the booking is in.' })
+  readonly state: BookingState;
+
+  constructor(state: BookingState, action: string) {
+    super();
+    this.state = state;
+    this.message = `A booking that is ${state} does not permit "${action}".`;
+  }
+}
+
+@ObjectType({ description: 'The booking as it is now.', simpleResolvers: true })
+@VisibleTo('STAFF', 'ADMINISTRATOR')
+export class BookingPayload {
+  @Field(() => Booking, { description: 'The booking.' })
+  booking!: Booking;
+}
+
+@ObjectType({ description: 'The booking is gone.', simpleResolvers: true })
+@VisibleTo('STAFF', 'ADMINISTRATOR')
+export class DeleteBookingPayload {
+  @Field(() => ID, { description: 'Id it had.' })
+  deletedBookingId!: string;
+}
+
+export const CreateBookingResult = createUnionType({
+  name: 'CreateBookingResult',
+  description: 'The new booking, or why there is none.',
+  types: () => [BookingPayload, GuideUnavailableError, NotFoundError, InvalidInputError, IdempotencyKeyReusedError] as const,
+});
+
+export const RebookBookingResult = createUnionType({
+  name: 'RebookBookingResult',
+  description: 'The rebooked booking, or why it stayed as it was.',
+  types: () => [BookingPayload, GuideUnavailableError, NotFoundError, StaleVersionError, InvalidTransitionError, InvalidInputError] as const,
+});
+
+export const AssignGuideResult = createUnionType({
+  name: 'AssignGuideResult',
+  description: 'The booking with its new assignment, or why there is none.',
+  types: () =>
+    [BookingPayload, GuideUnavailableError, NotFoundError, StaleVersionError, InvalidTransitionError, InvalidInputError, IdempotencyKeyReusedError] as const,
+});
+
+export const ResetAssignmentResult = createUnionType({
+  name: 'ResetAssignmentResult',
+  description: 'The booking without the assignment, or why it still has it.',
+  types: () => [BookingPayload, NotFoundError, StaleVersionError, InvalidTransitionError, InvalidInputError, IdempotencyKeyReusedError] as const,
+});
+
+export const CancelBookingResult = createUnionType({
+  name: 'CancelBookingResult',
+  description: 'The cancelled booking, or why it was not cancelled.',
+  types: () => [BookingPayload, NotFoundError, StaleVersionError, InvalidTransitionError, InvalidInputError, IdempotencyKeyReusedError] as const,
+});
+
+export const DeleteBookingResult = createUnionType({
+  name: 'DeleteBookingResult',
+  description: 'Gone, or why not.',
+  types: () => [DeleteBookingPayload, NotFoundError, StaleVersionError, InvalidTransitionError, InvalidInputError, IdempotencyKeyReusedError] as const,
+});

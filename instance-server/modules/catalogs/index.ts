@@ -1,0 +1,3 @@
+export { OfferResolver } from './offer.resolver.js';
+export { OfferService } from './offer.service.js';
+export { Money, Offer, VERSION_DESCRIPTION } from './offer.type.js';

@@ -1,0 +1,110 @@
+import { type ExpressionBuilder, type Selectable, sql } from 'kysely';
+import type { DB } from '../../entities.js';
+import type { Tx } from '../../platform/database/database.js';
+import { isUuid } from '../../platform/validation.js';
+import type { GuideScope } from './guide.policy.js';
+import { Guide, type GuideFilter } from './guide.type.js';
+
+export function toGuide(row: Selectable<DB['guide']>): Guide {
+  return Object.assign(new Guide(), {
+    id: row.id,
+    globalId: row.global_id,
+    displayName: `${row.first_name} ${row.last_name}`,
+    firstName: row.first_name,
+    lastName: row.last_name,
+    email: row.email,
+    phone: row.phone,
+    languages: row.languages,
+    active: row.active,
+    version: row.version,
+  });
+}
+
+/** Always in the statement, so that a guide who may not be seen costs the same as one who does not exist. */
+function withinScope(eb: ExpressionBuilder<DB, 'guide'>, scope: GuideScope) {
+  switch (scope.kind) {
+    case 'ALL':
+      return sql<boolean>`true`;
+    case 'ONE':
+      return eb('guide.id', '=', scope.guideId);
+    default:
+      return sql<boolean>`false`;
+  }
+}
+
+/** SQL of guides. */
+export const guideRepository = {
+  /** By local id, global id or an alias of it. */
+  async findAny(tx: Tx, scope: GuideScope, id: string): Promise<Guide | undefined> {
+    const query = tx
+      .selectFrom('guide')
+      .selectAll('guide')
+      .where((eb) => withinScope(eb, scope));
+    const row = isUuid(id)
+      ? await query.where('guide.id', '=', id).executeTakeFirst()
+      : await query
+          .where((eb) =>
+            eb.or([eb('guide.global_id', '=', id), eb('guide.id', 'in', eb.selectFrom('guide_alias').select('guide_alias.guide_id').where('guide_alias.global_id', '=', id))]),
+          )
+          .executeTakeFirst();
+    return row && toGuide(row);
+  },
+
+  async byIds(tx: Tx, scope: GuideScope, ids: readonly string[]): Promise<Guide[]> {
+    const rows = await tx
+      .selectFrom('guide')
+      .selectAll('guide')
+      .where((eb) => withinScope(eb, scope))
+      .where('guide.id', 'in', [...ids])
+      .execute();
+    return rows.map(toGuide);
+  },
+
+  async page(tx: Tx, scope: GuideScope, filter: GuideFilter, limit: number, after: string[] | undefined): Promise<Guide[]> {
+    let query = tx
+      .selectFrom('guide')
+      .selectAll('guide')
+      .where((eb) => withinScope(eb, scope));
+    if (filter.active !== null && filter.active !== undefined) query = query.where('active', '=', filter.active);
+    if (filter.language) query = query.where(sql<boolean>`languages @> array[${filter.language}]::text[]`);
+    if (filter.offerId) {
+      const offerId = filter.offerId;
+      query = query.where('guide.id', 'in', (eb) => eb.selectFrom('guide_offer').select('guide_offer.guide_id').where('guide_offer.offer_id', '=', offerId));
+    }
+    if (after) query = query.where(sql<boolean>`(last_name, first_name, guide.id) > (${after[0]}, ${after[1]}, ${after[2]}::uuid)`);
+    const rows = await query.orderBy('last_name').orderBy('first_name').orderBy('guide.id').limit(limit).execute();
+    return rows.map(toGuide);
+  },
+
+  async lock(tx: Tx, scope: GuideScope, id: string): Promise<Guide | undefined> {
+    const row = await tx
+      .selectFrom('guide')
+      .selectAll('guide')
+      .where((eb) => withinScope(eb, scope))
+      .where('guide.id', '=', id)
+      .forUpdate()
+      .executeTakeFirst();
+    return row && toGuide(row);
+  },
+
+  async offerIds(tx: Tx, guideIds: readonly string[]): Promise<{ guideId: string; offerId: string }[]> {
+    const rows = await tx
+      .selectFrom('guide_offer')
+      .innerJoin('offer', 'offer.id', 'guide_offer.offer_id')
+      .select(['guide_offer.guide_id', 'guide_offer.offer_id'])
+      .where('guide_offer.guide_id', 'in', [...guideIds])
+      .orderBy('offer.title')
+      .orderBy('offer.id')
+      .execute();
+    return rows.map((row) => ({ guideId: row.guide_id, offerId: row.offer_id }));
+  },
+
+  async setOffers(tx: Tx, guideId: string, offerIds: readonly string[]): Promise<void> {
+    await tx.deleteFrom('guide_offer').where('guide_id', '=', guideId).execute();
+    if (offerIds.length === 0) return;
+    await tx
+      .insertInto('guide_offer')
+      .values(offerIds.map((offerId) => ({ guide_id: guideId, offer_id: offerId })))
+      .execute();
+  },
+};

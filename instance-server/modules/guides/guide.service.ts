@@ -1,0 +1,157 @@
+import DataLoader from 'dataloader';
+import { newId } from '../../platform/crypto.js';
+import type { RequestContext } from '../../platform/context.js';
+import type { Database } from '../../platform/database/database.js';
+import { isViolationOf } from '../../platform/database/errors.js';
+import { InputReason, invalidInput, notFound, Refusal, StaleVersionError } from '../../platform/errors/user-error.js';
+import { once } from '../../platform/idempotency.js';
+import { decodeCursor, encodeCursor, pageSize, toPage } from '../../platform/paging.js';
+import { checkLanguage, checkLanguages, checkOptionalEmail, checkOptionalText, checkText, isUuid } from '../../platform/validation.js';
+import type { AuditService } from '../audit/index.js';
+import type { Offer, OfferService } from '../catalogs/index.js';
+import { guideScope } from './guide.policy.js';
+import { guideRepository as repository } from './guide.repository.js';
+import type { CreateGuideInput, Guide, GuideConnection, GuideFilter, UpdateGuideInput } from './guide.type.js';
+
+const LIST = 'guides';
+const MAX_OFFERS = 500;
+const byIdLoader = {};
+const offersLoader = {};
+
+function checkOfferIds(ids: readonly string[]): string[] {
+  if (ids.length > MAX_OFFERS) throw invalidInput('input.offerIds', InputReason.OUT_OF_RANGE, `A guide may lead ${MAX_OFFERS} offers at most.`);
+  const wrong = ids.findIndex((id) => !isUuid(id));
+  if (wrong >= 0) throw notFound(`input.offerIds.${wrong}`);
+  return [...new Set(ids)];
+}
+
+/** Which facts of a profile the action log holds: who he is and what he may lead; contact data only as "changed". */
+const facts = (guide: Guide): Record<string, unknown> => ({ languages: guide.languages, active: guide.active, version: guide.version });
+
+/** Responsible for guides' profiles; knows nothing of bookings. */
+export class GuideService {
+  constructor(
+    private readonly database: Database,
+    private readonly audit: AuditService,
+    private readonly offers: OfferService,
+  ) {}
+
+  /** By local or global id; undefined when there is none that the viewer may see. */
+  find(ctx: RequestContext, id: string): Promise<Guide | undefined> {
+    if (id.length > 100) return Promise.resolve(undefined);
+    return repository.findAny(this.database.app.sql, guideScope(ctx), id);
+  }
+
+  /** By local id, one statement for all that a request asks for. */
+  load(ctx: RequestContext, id: string): Promise<Guide | undefined> {
+    return ctx
+      .loader<string, Guide | undefined>(
+        byIdLoader,
+        () =>
+          new DataLoader(async (ids) => {
+            const guides = await repository.byIds(this.database.app.sql, guideScope(ctx), ids);
+            const byId = new Map(guides.map((guide) => [guide.id, guide]));
+            return ids.map((wanted) => byId.get(wanted));
+          }),
+      )
+      .load(id);
+  }
+
+  async list(ctx: RequestContext, filter: GuideFilter | null, first: number | null, after: string | null): Promise<GuideConnection> {
+    const size = pageSize(first);
+    const position = decodeCursor(LIST, after, ['text', 'text', 'uuid']);
+    const language = filter?.language ? checkLanguage(filter.language, 'filter.language') : null;
+    if (filter?.offerId && !isUuid(filter.offerId)) return toPage<Guide>([], size, () => '');
+    const guides = await repository.page(this.database.app.sql, guideScope(ctx), { ...filter, language }, size + 1, position);
+    return toPage(guides, size, (guide) => encodeCursor(LIST, [guide.lastName, guide.firstName, guide.id]));
+  }
+
+  async offersOf(ctx: RequestContext, guideId: string): Promise<Offer[]> {
+    const loader = ctx.loader<string, string[]>(
+      offersLoader,
+      () =>
+        new DataLoader(async (guideIds) => {
+          const rows = await repository.offerIds(this.database.app.sql, guideIds);
+          return guideIds.map((id) => rows.filter((row) => row.guideId === id).map((row) => row.offerId));
+        }),
+    );
+    const ids = await loader.load(guideId);
+    return Promise.all(ids.map((id) => this.offers.load(ctx, id)));
+  }
+
+  create(ctx: RequestContext, input: CreateGuideInput): Promise<Guide> {
+    const { idempotencyKey, ...rest } = input;
+    const values = {
+      first_name: checkText(input.firstName, 'input.firstName', { max: 100 }),
+      last_name: checkText(input.lastName, 'input.lastName', { max: 100 }),
+      email: checkOptionalEmail(input.email, 'input.email'),
+      phone: checkOptionalText(input.phone, 'input.phone', 50),
+      languages: checkLanguages(input.languages, 'input.languages'),
+    };
+    const offerIds = checkOfferIds(input.offerIds);
+    return this.#withKnownOffers(() =>
+      this.database.app.transaction(async (tx) => {
+        const { outcome } = await once(ctx, tx, 'createGuide', idempotencyKey, rest, async () => {
+          const id = newId();
+          await tx.insertInto('guide').values({ id, ...values }).execute();
+          await repository.setOffers(tx, id, offerIds);
+          await this.audit.recordFor(ctx, tx, { action: 'guide.created', subjectType: 'guide', subjectId: id, after: { languages: values.languages, offerIds } });
+          return { guideId: id };
+        });
+        const guide = await repository.findAny(tx, guideScope(ctx), outcome.guideId);
+        if (!guide) throw notFound('input.idempotencyKey');
+        return guide;
+      }),
+    );
+  }
+
+  update(ctx: RequestContext, input: UpdateGuideInput): Promise<Guide> {
+    if (!isUuid(input.guideId)) throw notFound('input.guideId');
+    const given = <T>(value: T | null | undefined): value is T => value !== null && value !== undefined;
+    const byGuide = ctx.account().role === 'GUIDE';
+    for (const field of ['offerIds', 'active'] as const) {
+      if (byGuide && given(input[field])) throw invalidInput(`input.${field}`, InputReason.CONFLICTING, `${field} is decided by the house.`);
+    }
+    const changes = {
+      ...(given(input.firstName) && { first_name: checkText(input.firstName, 'input.firstName', { max: 100 }) }),
+      ...(given(input.lastName) && { last_name: checkText(input.lastName, 'input.lastName', { max: 100 }) }),
+      ...(given(input.email) && { email: checkOptionalEmail(input.email, 'input.email') }),
+      ...(given(input.phone) && { phone: checkOptionalText(input.phone, 'input.phone', 50) }),
+      ...(given(input.languages) && { languages: checkLanguages(input.languages, 'input.languages') }),
+      ...(given(input.active) && { active: input.active }),
+    };
+    const offerIds = given(input.offerIds) ? checkOfferIds(input.offerIds) : undefined;
+    return this.#withKnownOffers(() =>
+      this.database.app.transaction(async (tx) => {
+        const before = await repository.lock(tx, guideScope(ctx), input.guideId);
+        if (!before) throw notFound('input.guideId');
+        if (before.version !== input.expectedVersion) throw new Refusal(new StaleVersionError(before.version));
+        await tx
+          .updateTable('guide')
+          .set((eb) => ({ ...changes, version: eb('version', '+', 1) }))
+          .where('id', '=', before.id)
+          .execute();
+        if (offerIds) await repository.setOffers(tx, before.id, offerIds);
+        const [after] = await repository.byIds(tx, guideScope(ctx), [before.id]);
+        if (!after) throw notFound('input.guideId');
+        await this.audit.recordFor(ctx, tx, {
+          action: 'guide.changed',
+          subjectType: 'guide',
+          subjectId: before.id,
+          before: facts(before),
+          after: { ...facts(after), changed: [...Object.keys(changes), ...(offerIds ? ['offers'] : [])] },
+        });
+        return after;
+      }),
+    );
+  }
+
+  async #withKnownOffers<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (isViolationOf(error, 'guide_offer_offer_id_foreign')) throw notFound('input.offerIds');
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,135 @@
+import type { Role } from '../../platform/context.js';
+import type { Tx } from '../../platform/database/database.js';
+
+export interface AccountRecord {
+  id: string;
+  email: string;
+  displayName: string;
+  passwordHash: string | null;
+  state: string;
+  guideId: string | null;
+  roles: Role[];
+}
+
+/** SQL of accounts, sessions and invitations. */
+export const identityRepository = {
+  async accountBy(tx: Tx, by: { email: string } | { id: string }): Promise<AccountRecord | undefined> {
+    const rows = await tx
+      .selectFrom('account as a')
+      .leftJoin('account_role as r', 'r.account_id', 'a.id')
+      .select(['a.id', 'a.email', 'a.display_name', 'a.password_hash', 'a.state', 'a.guide_id', 'r.role'])
+      .where((eb) => ('email' in by ? eb('a.email', '=', by.email) : eb('a.id', '=', by.id)))
+      .execute();
+    const first = rows[0];
+    return (
+      first && {
+        id: first.id,
+        email: first.email,
+        displayName: first.display_name,
+        passwordHash: first.password_hash,
+        state: first.state,
+        guideId: first.guide_id,
+        roles: rows.flatMap((row) => (row.role ? [row.role as Role] : [])),
+      }
+    );
+  },
+
+  async insertSession(tx: Tx, session: { id: string; accountId: string; role: Role; createdAt: Date; expiresAt: Date }): Promise<void> {
+    await tx
+      .insertInto('session')
+      .values({ id: session.id, account_id: session.accountId, role: session.role, created_at: session.createdAt, expires_at: session.expiresAt })
+      .execute();
+  },
+
+  async insertRefreshToken(tx: Tx, hash: string, sessionId: string, issuedAt: Date): Promise<void> {
+    await tx.insertInto('refresh_token').values({ hash, session_id: sessionId, issued_at: issuedAt }).execute();
+  },
+
+  /** Marks the token as used, if nobody did before: of two who come at once, one gets the session. */
+  async spendRefreshToken(tx: Tx, hash: string, now: Date): Promise<string | undefined> {
+    const row = await tx
+      .updateTable('refresh_token')
+      .set({ used_at: now })
+      .where('hash', '=', hash)
+      .where('used_at', 'is', null)
+      .returning('session_id')
+      .executeTakeFirst();
+    return row?.session_id;
+  },
+
+  async sessionOfSpentToken(tx: Tx, hash: string): Promise<string | undefined> {
+    return (await tx.selectFrom('refresh_token').select('session_id').where('hash', '=', hash).executeTakeFirst())?.session_id;
+  },
+
+  async livingSession(tx: Tx, id: string, now: Date): Promise<{ accountId: string; role: Role } | undefined> {
+    const row = await tx
+      .selectFrom('session')
+      .select(['account_id', 'role'])
+      .where('id', '=', id)
+      .where('ended_at', 'is', null)
+      .where('expires_at', '>', now)
+      .executeTakeFirst();
+    return row && { accountId: row.account_id, role: row.role as Role };
+  },
+
+  /** Ends living sessions; gives the ids of those it ended. */
+  async endSessions(
+    tx: Tx,
+    which: { id: string } | { accountId: string; except?: string },
+    reason: string,
+    now: Date,
+  ): Promise<{ id: string; accountId: string }[]> {
+    let update = tx.updateTable('session').set({ ended_at: now, end_reason: reason }).where('ended_at', 'is', null);
+    if ('id' in which) update = update.where('id', '=', which.id);
+    else {
+      update = update.where('account_id', '=', which.accountId);
+      if (which.except) update = update.where('id', '<>', which.except);
+    }
+    const rows = await update.returning(['id', 'account_id']).execute();
+    return rows.map((row) => ({ id: row.id, accountId: row.account_id }));
+  },
+
+  async insertAccount(tx: Tx, account: { id: string; email: string; displayName: string; guideId: string | null; roles: Role[] }): Promise<void> {
+    await tx
+      .insertInto('account')
+      .values({ id: account.id, email: account.email, display_name: account.displayName, password_hash: null, state: 'INVITED', guide_id: account.guideId })
+      .execute();
+    await tx
+      .insertInto('account_role')
+      .values(account.roles.map((role) => ({ account_id: account.id, role })))
+      .execute();
+  },
+
+  async insertInvitation(tx: Tx, invitation: { id: string; accountId: string; tokenHash: string; createdAt: Date; expiresAt: Date }): Promise<void> {
+    await tx
+      .insertInto('invitation')
+      .values({
+        id: invitation.id,
+        account_id: invitation.accountId,
+        token_hash: invitation.tokenHash,
+        created_at: invitation.createdAt,
+        expires_at: invitation.expiresAt,
+      })
+      .execute();
+  },
+
+  async spendInvitation(tx: Tx, tokenHash: string, now: Date): Promise<string | undefined> {
+    const row = await tx
+      .updateTable('invitation')
+      .set({ used_at: now })
+      .where('token_hash', '=', tokenHash)
+      .where('used_at', 'is', null)
+      .where('expires_at', '>', now)
+      .returning('account_id')
+      .executeTakeFirst();
+    return row?.account_id;
+  },
+
+  async setPassword(tx: Tx, accountId: string, passwordHash: string): Promise<void> {
+    await tx
+      .updateTable('account')
+      .set((eb) => ({ password_hash: passwordHash, state: 'ACTIVE', version: eb('version', '+', 1) }))
+      .where('id', '=', accountId)
+      .execute();
+  },
+};

@@ -1,0 +1,49 @@
+import { Field, ObjectType } from 'type-graphql';
+import { VisibleTo } from '../../platform/visibility/visible-to.js';
+
+@ObjectType({ description: 'What everybody may know of an instance, for log-in pages and beside foreign bookings.', simpleResolvers: true })
+@VisibleTo('ANYONE')
+export class InstanceInfo {
+  @Field({ description: 'Short unique code; `LoginInput.instance` wants it.' })
+  code!: string;
+
+  @Field({ description: 'Name of the house.' })
+  name!: string;
+
+  @Field({ description: 'Where its own front end is found.' })
+  url!: string;
+
+  @Field(() => String, { nullable: true, description: 'URL of its logo.' })
+  logo?: string | null;
+
+  @Field(() => String, { nullable: true, description: 'URL of its homepage.' })
+  homepage?: string | null;
+}
+
+@ObjectType({ description: 'Settings of the instance you are signed in to. Operators alone change them.', simpleResolvers: true })
+@VisibleTo('GUIDE', 'STAFF', 'ADMINISTRATOR')
+export class InstanceSettings {
+  @Field({ description: 'Short unique code.' })
+  code!: string;
+
+  @Field({ description: 'Name of the house.' })
+  name!: string;
+
+  @Field({ description: 'Where its own front end is found.' })
+  url!: string;
+
+  @Field(() => String, { nullable: true, description: 'URL of its logo.' })
+  logo!: string | null;
+
+  @Field(() => String, { nullable: true, description: 'URL of its homepage.' })
+  homepage!: string | null;
+
+  @Field({ description: 'IANA time zone of rules, grids and local times, such as `Europe/Berlin`.' })
+  timeZone!: string;
+
+  @Field({ description: 'BCP 47 tag for texts and formats.' })
+  locale!: string;
+
+  @Field({ description: 'ISO 4217 code of prices.' })
+  currency!: string;
+}
