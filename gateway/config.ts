@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { subscriptionsConfig, subscriptionsEnvironment, type SubscriptionsConfig } from './subscriptions/config.js';
 
 /** A setting that cannot be used; the message names its environment variable and never shows its value. */
 export class ConfigurationError extends Error {
@@ -16,8 +17,8 @@ const whole = (fallback: number, min = 1, max = 2_147_483_647) =>
 
 const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
 
-/** Every setting of the gateway with its default. Unknown variables are ignored: the environment is shared. */
-const environment = z.object({
+/** Every setting of the gateway with its default; those of the WebSockets stand beside them. Unknown variables are ignored: the environment is shared. */
+const environment = subscriptionsEnvironment.extend({
   /** Address to listen on. */
   HOST: z.string().min(1).default('127.0.0.1'),
   /** Port to listen on; 0 takes a free one. */
@@ -56,6 +57,8 @@ const environment = z.object({
   LIMIT_ALIASES: whole(30, 0),
   /** Most tokens of a document. */
   LIMIT_TOKENS: whole(2_000),
+  /** Most fields of a document with its fragments written out. */
+  LIMIT_SELECTIONS: whole(5_000),
   /** Highest cost of a document: 2 an object, 1 a scalar, times 1.5 for each level of depth. */
   LIMIT_COST: whole(20_000),
   /** Largest request body. */
@@ -66,15 +69,6 @@ const environment = z.object({
   LIMIT_CACHED_OPERATIONS: whole(1_000, 1, 1_000_000),
   /** Signature results kept. */
   LIMIT_CACHED_SIGNATURES: whole(10_000, 1, 10_000_000),
-
-  /** Most subscriptions of one client socket. */
-  LIMIT_SUBSCRIPTIONS_PER_SOCKET: whole(50, 1, 100_000),
-  /** Bytes waiting for a slow client before it is closed with 1013. */
-  LIMIT_SUBSCRIPTION_BUFFER_BYTES: whole(1024 * 1024, 1_024),
-  /** Time between two pings of a socket. */
-  SOCKET_KEEP_ALIVE_MS: whole(15_000, 100),
-  /** Time a client has to send `connection_init`. */
-  SOCKET_INIT_TIMEOUT_MS: whole(5_000, 10),
 
   /** Origins allowed by CORS, separated by commas; none by default. */
   CORS_ORIGINS: z.string().default(''),
@@ -121,18 +115,14 @@ export interface GatewayConfig {
     readonly depth: number;
     readonly aliases: number;
     readonly tokens: number;
+    readonly selections: number;
     readonly cost: number;
     readonly bodyBytes: number;
     readonly requestMs: number;
     readonly cachedOperations: number;
     readonly cachedSignatures: number;
   };
-  readonly subscriptions: {
-    readonly perSocket: number;
-    readonly bufferBytes: number;
-    readonly keepAliveMs: number;
-    readonly initTimeoutMs: number;
-  };
+  readonly subscriptions: SubscriptionsConfig;
   readonly corsOrigins: readonly string[];
   readonly production: boolean;
   readonly introspection: boolean;
@@ -168,18 +158,14 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): G
       depth: settings.LIMIT_DEPTH,
       aliases: settings.LIMIT_ALIASES,
       tokens: settings.LIMIT_TOKENS,
+      selections: settings.LIMIT_SELECTIONS,
       cost: settings.LIMIT_COST,
       bodyBytes: settings.LIMIT_BODY_BYTES,
       requestMs: settings.LIMIT_REQUEST_MS,
       cachedOperations: settings.LIMIT_CACHED_OPERATIONS,
       cachedSignatures: settings.LIMIT_CACHED_SIGNATURES,
     },
-    subscriptions: {
-      perSocket: settings.LIMIT_SUBSCRIPTIONS_PER_SOCKET,
-      bufferBytes: settings.LIMIT_SUBSCRIPTION_BUFFER_BYTES,
-      keepAliveMs: settings.SOCKET_KEEP_ALIVE_MS,
-      initTimeoutMs: settings.SOCKET_INIT_TIMEOUT_MS,
-    },
+    subscriptions: subscriptionsConfig(settings),
     corsOrigins: corsOrigins(settings.CORS_ORIGINS),
     production: settings.NODE_ENV === 'production',
     introspection: settings.INTROSPECTION ?? settings.NODE_ENV !== 'production',

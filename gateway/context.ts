@@ -6,6 +6,8 @@ export interface RequestContext {
   readonly authorization: string | undefined;
   /** Set by the executor before any data source is asked. */
   route?: Route;
+  /** The operation's variables with their defaults, as graphql-js coerces them; set with the route. */
+  coerced?: Readonly<Record<string, unknown>>;
   /** Which executor ran the operation; for the metrics. */
   executor?: 'compiled' | 'stock';
 }

@@ -19,6 +19,19 @@ import type { SpecialisedOperation } from './specialise.js';
 /** Every alias the gateway adds begins so; clients may not use such names (`limits.ts`). */
 export const reservedPrefix = '_lotse';
 
+/** What stands where a client has left a field with nothing selected. */
+export const placeholder: FieldNode = leaf('__typename');
+
+/** Undoes the reserved aliases in the path of an error. */
+export function clientPath(path: readonly (string | number)[]): (string | number)[] {
+  return path.map((segment) => {
+    if (segment === grantsKey) return grantsField;
+    return typeof segment === 'string' && segment.startsWith(`${reservedPrefix}_`)
+      ? segment.slice(reservedPrefix.length + 1)
+      : segment;
+  });
+}
+
 export const grantsKey = `${reservedPrefix}_grants`;
 
 /** The operation is right but of a kind that is left to the stock executor. */

@@ -66,14 +66,16 @@ export function isIncluded(selection: SelectionNode, flags: Flags): boolean {
 
 /**
  * Resolves `@skip` and `@include`, and drops fragments and variables that nothing uses any more.
- * `undefined` when a field would be left with nothing selected, which GraphQL allows but no document can say.
+ * A field may be left with nothing selected, which GraphQL allows but no document can say: it then gets the
+ * placeholder, or without one the answer is `undefined`.
  */
 export function specialise(
   operation: OperationDefinitionNode,
   fragments: ReadonlyMap<string, FragmentDefinitionNode>,
   flags: Flags,
+  placeholder?: SelectionNode,
 ): SpecialisedOperation | undefined {
-  const pruner = new Pruner(fragments, flags);
+  const pruner = new Pruner(fragments, flags, placeholder);
   const selectionSet = pruner.selectionSet(operation.selectionSet);
   if (selectionSet === undefined || pruner.emptied) return undefined;
   const kept = pruner.used();
@@ -90,6 +92,7 @@ class Pruner {
   constructor(
     private readonly fragments: ReadonlyMap<string, FragmentDefinitionNode>,
     private readonly flags: Flags,
+    private readonly placeholder: SelectionNode | undefined,
   ) {}
 
   used(): Map<string, FragmentDefinitionNode> {
@@ -123,11 +126,12 @@ class Pruner {
       case Kind.FIELD: {
         if (selection.selectionSet === undefined) return { ...selection, directives };
         const selectionSet = this.selectionSet(selection.selectionSet);
-        if (selectionSet === undefined) {
-          this.emptied = true;
-          return undefined;
+        if (selectionSet !== undefined) return { ...selection, directives, selectionSet };
+        if (this.placeholder !== undefined) {
+          return { ...selection, directives, selectionSet: { kind: Kind.SELECTION_SET, selections: [this.placeholder] } };
         }
-        return { ...selection, directives, selectionSet };
+        this.emptied = true;
+        return undefined;
       }
     }
   }
