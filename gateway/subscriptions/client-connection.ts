@@ -2,6 +2,8 @@ import { GraphQLError, type ExecutionArgs, type GraphQLFormattedError } from 'gr
 import type { SubscribePayload } from 'graphql-ws';
 import type { Logger } from 'pino';
 import type { WebSocket } from 'ws';
+import { unauthenticated } from '../errors.js';
+import { bearerToken } from '../tokens.js';
 import type { Directory, VerifiedViewer, VerifyAccessToken } from '../types.js';
 import { failed, instanceRemoved, readsTooSlowly, tokenRefused, tooManyMessages, tooManySockets, type Closing } from './closing.js';
 import type { SubscriptionsConfig } from './config.js';
@@ -88,12 +90,7 @@ export class ClientConnection {
 
   /** `connection_init`. False when the socket is closed or being closed. */
   async authenticate(params: Readonly<Record<string, unknown>> | undefined): Promise<boolean> {
-    const token = bearer(params?.['authorization']);
-    if (token === undefined) {
-      this.end(tokenRefused('TOKEN_MISSING'));
-      return false;
-    }
-    const viewer = await this.#verify(token);
+    const viewer = await this.#verify(params?.['authorization']);
     if (viewer === undefined) return false;
     this.#viewer = viewer;
     if (!this.#services.admit(this, `${viewer.issuer}/${viewer.accountId}`)) {
@@ -123,7 +120,7 @@ export class ClientConnection {
     try {
       const document = checkDocument(payload, documents);
       if (!('kind' in document)) return document;
-      const viewer = this.#viewer === undefined ? undefined : await this.#verify(this.#viewer.token);
+      const viewer = this.#viewer === undefined ? undefined : await this.#verify(`Bearer ${this.#viewer.token}`);
       return {
         schema: documents.schema,
         document,
@@ -131,7 +128,7 @@ export class ClientConnection {
         contextValue: () => this.#open(payload, viewer),
       };
     } catch (error) {
-      logger.error({ err: error }, 'subscriptions: an operation could not be prepared');
+      logger.error({ err: error }, 'an operation could not be prepared');
       this.end(failed);
       return [new GraphQLError('Internal server error', { extensions: { code: 'INTERNAL_SERVER_ERROR' } })];
     } finally {
@@ -163,16 +160,18 @@ export class ClientConnection {
   }
 
   /** Undefined when the token is no longer good, or the socket has gone meanwhile; then the socket is closed. */
-  async #verify(token: string): Promise<VerifiedViewer | undefined> {
+  async #verify(authorization: unknown): Promise<VerifiedViewer | undefined> {
     const { verifyAccessToken, directory, logger } = this.#services;
     let viewer: VerifiedViewer;
     try {
+      const token = bearerToken(typeof authorization === 'string' ? authorization : undefined);
+      if (token === undefined) throw unauthenticated('TOKEN_MISSING');
       viewer = await verifyAccessToken(token);
     } catch (error) {
       if (error instanceof GraphQLError && error.extensions['code'] === 'UNAUTHENTICATED') {
         this.end(tokenRefused(error.extensions['reason']));
       } else {
-        logger.error({ err: error }, 'subscriptions: a token could not be checked');
+        logger.error({ err: error }, 'a token could not be checked');
         this.end(failed);
       }
       return undefined;
@@ -228,8 +227,4 @@ export class ClientConnection {
       this.end(instanceRemoved);
     }
   }
-}
-
-function bearer(authorization: unknown): string | undefined {
-  return typeof authorization === 'string' ? /^Bearer +(\S+)$/iu.exec(authorization)?.[1] : undefined;
 }

@@ -27,7 +27,7 @@ export function checkDocument(payload: SubscribePayload, rules: DocumentRules): 
   try {
     document = parse(payload.query, { maxTokens: rules.maxTokens });
   } catch (error) {
-    return [withCode(error, tooLong(error) ? 'OPERATION_LIMIT_EXCEEDED' : 'GRAPHQL_PARSE_FAILED')];
+    return [withCode(error, 'GRAPHQL_PARSE_FAILED')];
   }
   const operation = getOperationAST(document, payload.operationName);
   if (!operation) {
@@ -49,11 +49,6 @@ export function checkDocument(payload: SubscribePayload, rules: DocumentRules): 
 
 function invalid(message: string): GraphQLError {
   return new GraphQLError(message, { extensions: { code: 'GRAPHQL_VALIDATION_FAILED' } });
-}
-
-/** graphql-js gives this error no code of its own. */
-function tooLong(error: unknown): boolean {
-  return error instanceof GraphQLError && error.message.includes('Document contains more than');
 }
 
 /** A code that the rule itself has set stays. */

@@ -5,6 +5,7 @@ import { CloseCode, handleProtocols, makeServer } from 'graphql-ws';
 import type { Registry } from 'prom-client';
 import { WebSocketServer, type WebSocket } from 'ws';
 import type { GatewayConfig } from '../config.js';
+import { formatError, homeErrors } from '../errors.js';
 import type { Subscriptions, SubscriptionsOptions } from '../types.js';
 import { ClientConnection, UpstreamErrors, type ConnectionServices } from './client-connection.js';
 import { gatewayRestarts, tooManySockets } from './closing.js';
@@ -58,11 +59,13 @@ export function attachSubscriptions(options: AttachOptions): Subscriptions {
     onConnect: ({ extra, connectionParams }) => extra.authenticate(connectionParams),
     onSubscribe: ({ extra }, _id, payload) => extra.prepare(payload),
     subscribe: (args) => openStream(args.contextValue),
-    // Results and errors come from the instance in their wire form and go on as they are.
-    onNext: (_context, _id, _payload, _args, result) => result as FormattedExecutionResult,
+    // Results come from the instance in their wire form; only errors are looked at, as for HTTP.
+    onNext: (_context, _id, _payload, _args, { errors, ...result }): FormattedExecutionResult =>
+      errors === undefined ? result : { ...result, errors: homeErrors(errors).map(formatError) },
     onError: (_context, _id, _payload, errors) => {
       const original = errors[0]?.originalError;
-      return original instanceof UpstreamErrors ? original.errors : undefined;
+      const known = original instanceof UpstreamErrors ? homeErrors(original.errors) : errors.map((error) => error.toJSON());
+      return known.map(formatError);
     },
   });
 
@@ -113,7 +116,9 @@ export function attachSubscriptions(options: AttachOptions): Subscriptions {
       accounts.release(connection);
       connection.closed();
       metrics.clientSockets.set(connections.size);
-      metrics.closes.inc({ code: closeCodeLabel(connection.closing?.code ?? code) });
+      const closeCode = connection.closing?.code ?? code;
+      metrics.closes.inc({ code: closeCodeLabel(closeCode) });
+      logger.debug({ instance: connection.home, closeCode }, 'client socket closed');
       void closed(code, String(reason));
     });
     if (connections.size > config.maxSockets) connection.end(tooManySockets);

@@ -146,7 +146,7 @@ export class Upstream {
           this.#connectedAt = Date.now();
           clearTimeout(this.#outage);
           this.#outage = undefined;
-          logger.info({ instance: code, again: wasRetry }, 'subscriptions: connected to the instance');
+          logger.info({ instance: code, again: wasRetry }, 'connected to the instance');
         },
         closed: (event) => {
           const closeCode = (event as { code?: number }).code;
@@ -170,13 +170,14 @@ export class Upstream {
   }
 
   #adopt(socket: WebSocket): void {
-    const { config, metrics, code, onSocket } = this.#options;
+    const { config, metrics, code, logger, onSocket } = this.#options;
     this.#socket = socket;
     keepAlive(socket, config.keepAliveMs);
     metrics.upstreamSockets.inc({ instance: code });
     socket.once('close', () => {
       metrics.upstreamSockets.dec({ instance: code });
       if (this.#socket === socket) this.#socket = undefined;
+      logger.debug({ instance: code }, 'instance socket closed');
     });
     onSocket(socket);
   }
@@ -190,7 +191,7 @@ export class Upstream {
     this.#startOutage();
     this.#options.logger.warn(
       { instance: this.#options.code, closeCode, operations: this.#listeners.size },
-      'subscriptions: no connection to the instance',
+      'no connection to the instance',
     );
   }
 

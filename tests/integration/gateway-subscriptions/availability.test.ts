@@ -1,0 +1,90 @@
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { Scene } from './support/scene.js';
+
+let scene: Scene;
+afterEach(() => scene.dispose());
+
+const unavailable = { code: 1013, reason: 'The instance cannot be reached' };
+
+describe('an instance that is down', () => {
+  test('closes its clients with 1013 after the time limit; they come back until it is there', async () => {
+    scene = await Scene.start({ settings: { upstreamOutageMs: 300 } });
+    await scene.castle.stop();
+    const client = scene.client(scene.castleTokens.token(), 1_000);
+    const operation = client.subscribe('guide-1');
+    const abroad = scene.client(scene.abbeyTokens.token());
+    const other = abroad.subscribe('guide-1');
+    await client.closes.atLeast(2);
+    await scene.castle.start();
+    (await scene.castle.operation('guide-1')).emit('a');
+    (await scene.abbey.operation('guide-1')).emit('b');
+
+    await operation.events.atLeast(1);
+    expect(client.closes.items.slice(0, 2)).toEqual([unavailable, unavailable]);
+    expect(await other.events.atLeast(1)).toHaveLength(1);
+    expect(abroad.closes.items).toEqual([]);
+  });
+
+  test('in the midst of subscriptions closes their clients with 1013 after the time limit', async () => {
+    scene = await Scene.start({ settings: { upstreamOutageMs: 300 } });
+    const client = scene.client(scene.castleTokens.token(), 0);
+    const { result } = client.subscribe('guide-1');
+    await scene.castle.operation('guide-1');
+    await scene.castle.stop();
+    expect(await result).toMatchObject(unavailable);
+    expect(await scene.gateway.metric('operations')).toBe(0);
+  });
+
+  test('that accepts and then says nothing is given up', async () => {
+    scene = await Scene.start({ settings: { upstreamOutageMs: 1_000, upstreamConnectTimeoutMs: 100 } });
+    const never = Promise.withResolvers<void>();
+    scene.castle.beforeAck = () => never.promise;
+    const { result } = scene.client(scene.castleTokens.token(), 0).subscribe('guide-1');
+    expect(await result).toMatchObject(unavailable);
+    expect(scene.castle.sockets.items.length).toBeGreaterThan(1);
+    never.resolve();
+  });
+
+  test('with an address nobody can open a socket to, closes with 1013', async () => {
+    scene = await Scene.start();
+    scene.directory.set('castle', 'ftp://castle.example');
+    const { result } = scene.client(scene.castleTokens.token(), 0).subscribe('guide-1');
+    expect(await result).toMatchObject(unavailable);
+  });
+});
+
+describe('a gateway that restarts', () => {
+  test('closes its clients with 1012; they go on after REFETCH', async () => {
+    scene = await Scene.start();
+    const clients = [0, 1, 2].map((index) => {
+      const client = scene.client(scene.castleTokens.token(), 1_000);
+      return { client, operation: client.subscribe(`guide-${index}`), guideId: `guide-${index}` };
+    });
+    for (const { guideId } of clients) await scene.castle.operation(guideId);
+    const silent = await scene.rawClient();
+    await scene.gateway.stop();
+    expect(await silent.closed).toEqual({ code: 1012, reason: 'The gateway restarts' });
+    expect(await scene.gateway.metric('client_sockets')).toBe(0);
+    expect(await scene.gateway.metric('upstream_sockets')).toBe(0);
+    expect(scene.directory.listeners).toBe(0);
+
+    await scene.gateway.start();
+    for (const { client, operation, guideId } of clients) {
+      (await scene.castle.operation(guideId)).emit('after');
+      expect(await operation.events.atLeast(2)).toEqual([
+        { kind: 'REFETCH', entry: null },
+        { kind: 'CREATED', entry: { id: 'after', offerTitle: 'Tour' } },
+      ]);
+      expect(client.closes.items[0]).toEqual({ code: 1012, reason: 'The gateway restarts' });
+    }
+  });
+
+  test('does not wait for clients that do not answer the close', async () => {
+    scene = await Scene.start();
+    const raw = await scene.rawClient();
+    await raw.init(scene.castleTokens.token());
+    raw.socket.pause();
+    await scene.gateway.stop();
+    expect(await scene.gateway.metric('client_sockets')).toBe(0);
+  });
+});
