@@ -29,6 +29,8 @@ export interface EmbeddedPostgresOptions {
   durable?: boolean;
   /** Deletes the cluster once its server has ended, also when this process was killed. Default false. */
   temporary?: boolean;
+  /** How long to wait for a server that still uses the directory: one of a program that has just ended. Default 10 s. */
+  previousServerMs?: number;
 }
 
 export interface EmbeddedPostgres {
@@ -180,7 +182,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
 
   await initialise(binaries, dataDirectory, account, { durable, environment: serverEnvironment() });
   const password = await superuserPassword(dataDirectory);
-  await settlePreviousServer(dataDirectory, PREVIOUS_SERVER_MS);
+  await settlePreviousServer(dataDirectory, options.previousServerMs ?? PREVIOUS_SERVER_MS);
 
   const logFile = options.logFile ?? logFileOf(dataDirectory);
   const launched = launchOnPort(options.port, {

@@ -134,10 +134,17 @@ describe('kept data', () => {
 
   test('in use by a server is not touched by a second one', async () => {
     const server = await start();
-    await expect(settlePreviousServer(server.dataDirectory, 1)).rejects.toThrow(
+    await expect(start({ previousServerMs: 1 })).rejects.toThrow(
       `The database in ${server.dataDirectory} is in use by another server (process ${server.pid}).`,
     );
     expect(await query(server.adminUrl, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
+  });
+
+  test('is waited for while a server is still stopping', async () => {
+    const server = await start();
+    const settled = settlePreviousServer(server.dataDirectory, 60_000);
+    await server.stop();
+    await expect(settled).resolves.toBe(undefined);
   });
 
   test('without its password file is refused, not opened with a new password', async () => {
