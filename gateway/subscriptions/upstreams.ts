@@ -90,7 +90,8 @@ export class Upstreams {
   #address(code: string): string | undefined {
     const endpoint = this.#options.directory.get(code)?.endpoint;
     if (endpoint === undefined) return undefined;
-    const address = `${endpoint}/federation`.replace(/^http/u, 'ws');
-    return /^wss?:$/u.test(URL.parse(address)?.protocol ?? '') ? address : undefined;
+    const address = URL.parse(`${endpoint}/federation`.replace(/^http/u, 'ws'));
+    // What ws would throw for, where graphql-ws lets nobody catch it.
+    return address !== null && /^wss?:$/u.test(address.protocol) && address.hash === '' ? address.href : undefined;
   }
 }

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
+import { calendarChanged } from './support/schema.js';
 import { Scene } from './support/scene.js';
 
 let scene: Scene;
@@ -45,9 +46,22 @@ describe('an instance that is down', () => {
     never.resolve();
   });
 
-  test('with an address nobody can open a socket to, closes with 1013', async () => {
+  test('that no longer reads takes no more subscriptions; nothing piles up for it', async () => {
+    scene = await Scene.start({ settings: { upstreamBufferBytes: 1_024, perSocket: 1_000 } });
+    const raw = await scene.rawClient();
+    await raw.init(scene.castleTokens.token());
+    raw.subscribe('first', calendarChanged, { guideId: 'g' });
+    (await scene.castle.operation('g')).socket.pause();
+    // More than any kernel keeps for a connection on the same machine.
+    const large = `${calendarChanged} # ${'x'.repeat(90_000)}`;
+    for (let count = 0; count < 400; count += 1) raw.subscribe(String(count), large, { guideId: 'g' });
+    expect(await raw.closed).toEqual(unavailable);
+  });
+
+  const addresses = ['ftp://castle.example', 'http://castle.example#fragment', 'castle', ''];
+  test.each(addresses)('with the address "%s", nobody can open a socket to, closes with 1013', async (address) => {
     scene = await Scene.start();
-    scene.directory.set('castle', 'ftp://castle.example');
+    scene.directory.set('castle', address);
     const { result } = scene.client(scene.castleTokens.token(), 0).subscribe('guide-1');
     expect(await result).toMatchObject(unavailable);
   });

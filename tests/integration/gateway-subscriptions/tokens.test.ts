@@ -31,6 +31,18 @@ describe('connection_init', () => {
     expect(await raw.closed).toEqual({ code: 4403, reason: 'TOKEN_INVALID' });
   });
 
+  test('is closed with 1013 when the check itself fails, and works when it works again', async () => {
+    const { verify } = scene.gateway;
+    scene.gateway.verify = () => Promise.reject(new Error('no memory'));
+    const client = scene.client(scene.castleTokens.token());
+    client.subscribe('guide-1');
+    await client.closes.atLeast(1);
+    scene.gateway.verify = verify;
+    await scene.castle.operation('guide-1');
+    expect(client.closes.items[0]).toEqual({ code: 1013, reason: 'Internal error' });
+    expect(scene.gateway.logged.items.join('')).toContain('a token could not be checked');
+  });
+
   test('a stock client comes back with a good token after a bad one', async () => {
     const tokens = [undefined, 'nonsense', scene.castleTokens.token()];
     const client = scene.client(() => tokens.shift());

@@ -4,7 +4,7 @@ import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { attachSubscriptions, type AttachOptions, type SubscriptionsConfig } from '../../../../gateway/subscriptions/index.js';
 import { accessTokenVerifier, gatewayCredentials } from '../../../../gateway/tokens.js';
-import type { Directory, RegisteredInstance, Subscriptions } from '../../../../gateway/types.js';
+import type { Directory, RegisteredInstance, Subscriptions, VerifyAccessToken } from '../../../../gateway/types.js';
 import { gatewayKey, type Issuer } from './keys.js';
 import { Log } from './log.js';
 import { clientSchema } from './schema.js';
@@ -63,6 +63,8 @@ export class TestGateway {
   readonly metrics = new Registry();
   /** Every line that was logged. */
   readonly logged = new Log<string>();
+  /** May be replaced at any time. */
+  verify: VerifyAccessToken;
   readonly #options: GatewayOptions;
   readonly #credential = gatewayCredentials(gatewayKey());
   readonly #connections = new Set<Socket>();
@@ -72,6 +74,8 @@ export class TestGateway {
 
   constructor(options: GatewayOptions) {
     this.#options = options;
+    const keys = new Map(options.issuers.map(({ code, kid, publicKey }) => [`${code}/${kid}`, publicKey]));
+    this.verify = accessTokenVerifier(options.directory, { find: (code, kid) => keys.get(`${code}/${kid}`) }, 1_000);
   }
 
   get url(): string {
@@ -80,8 +84,7 @@ export class TestGateway {
 
   /** On the same port as before. */
   async start(): Promise<this> {
-    const { directory, issuers, settings, validationRules, maxTokens = 1_000 } = this.#options;
-    const keys = new Map(issuers.map((issuer) => [`${issuer.code}/${issuer.kid}`, issuer.publicKey]));
+    const { directory, settings, validationRules, maxTokens = 1_000 } = this.#options;
     const http = createServer();
     http.on('connection', (socket) => {
       this.#connections.add(socket);
@@ -91,7 +94,7 @@ export class TestGateway {
     this.#subscriptions = attachSubscriptions({
       httpServer: http,
       directory,
-      verifyAccessToken: accessTokenVerifier(directory, { find: (code, kid) => keys.get(`${code}/${kid}`) }, 1_000),
+      verifyAccessToken: (token) => this.verify(token),
       gatewayCredential: this.#credential,
       schema: clientSchema,
       config: { subscriptions: { ...quick, ...settings }, limits: { tokens: maxTokens } },
