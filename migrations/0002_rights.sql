@@ -76,3 +76,34 @@ create view partner_assignment with (security_barrier) as
   left join offer o on o.id = b.offer_id
   where c.state = 'ACTIVE' and l.state = 'ACTIVE' and not l.suspended_here and not l.suspended_there;
 grant select on partner_assignment to lotse_partner;
+
+-- One entry of those calendars, for events.
+create function calendar_entry(p_guide uuid, p_assignment uuid)
+returns table (
+  guide_id uuid, id uuid, start_at timestamptz, end_at timestamptz, offer_title text,
+  booking_id uuid, customer_name text, customer_email text, customer_phone text,
+  party_size integer, language text, notes text
+)
+language sql stable security definer set search_path = pg_catalog, public
+as $$
+  select a.guide_id, a.id, a.start_at, a.end_at, o.title,
+         b.id, c.name, c.email, c.phone, b.party_size, b.language, b.notes
+  from public.guide_assignment a
+  join public.booking b on b.id = a.booking_id
+  join public.offer o on o.id = b.offer_id
+  join public.customer c on c.id = b.customer_id
+  where a.id = p_assignment and a.guide_id = p_guide and a.ended_at is null
+$$;
+revoke all on function calendar_entry(uuid, uuid) from public;
+grant execute on function calendar_entry(uuid, uuid) to lotse_app, lotse_guide;
+
+-- Background jobs are queued by name through this alone; the queue itself belongs to the worker.
+create function enqueue_job(p_task text, p_payload json, p_key text) returns void
+language plpgsql security definer set search_path = pg_catalog, public
+as $$
+begin
+  perform graphile_worker.add_job(p_task, p_payload, job_key => p_key);
+end
+$$;
+revoke all on function enqueue_job(text, json, text) from public;
+grant execute on function enqueue_job(text, json, text) to lotse_app, lotse_worker;

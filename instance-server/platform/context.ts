@@ -40,6 +40,11 @@ export function viewerMask(viewer: Viewer, viaGateway: boolean): number {
   return bits.ANYONE | own | (viaGateway ? bits.GATEWAY : 0);
 }
 
+/** Streams a subscription can be fed from; given here because a decorator cannot reach a service. */
+export interface Feeds {
+  calendar(ctx: RequestContext, guideId: string): Promise<AsyncIterable<unknown>>;
+}
+
 /** What every service method gets first: who asks, and what belongs to this one request. */
 export class RequestContext {
   #viewer: Viewer;
@@ -53,6 +58,7 @@ export class RequestContext {
     /** Address the request came from, for rate limits alone. */
     readonly clientAddress: string,
     readonly clock: Clock,
+    readonly feeds: Feeds,
   ) {
     this.#viewer = viewer;
     this.#viewerMask = viewerMask(viewer, viaGateway);

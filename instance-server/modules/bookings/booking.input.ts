@@ -87,6 +87,9 @@ export class CreateBookingInput {
 
 @InputType({ description: 'A rebooking; what is not given stays.' })
 export class RebookBookingInput {
+  @Field(() => ID, { description: IDEMPOTENCY_DESCRIPTION })
+  idempotencyKey!: string;
+
   @Field(() => ID, { description: 'Which booking.' })
   bookingId!: string;
 

@@ -191,7 +191,8 @@ export const CreateBookingResult = createUnionType({
 export const RebookBookingResult = createUnionType({
   name: 'RebookBookingResult',
   description: 'The rebooked booking, or why it stayed as it was.',
-  types: () => [BookingPayload, GuideUnavailableError, NotFoundError, StaleVersionError, InvalidTransitionError, InvalidInputError] as const,
+  types: () =>
+    [BookingPayload, GuideUnavailableError, NotFoundError, StaleVersionError, InvalidTransitionError, InvalidInputError, IdempotencyKeyReusedError] as const,
 });
 
 export const AssignGuideResult = createUnionType({

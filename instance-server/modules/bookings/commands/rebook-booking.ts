@@ -2,6 +2,7 @@ import type { RequestContext } from '../../../platform/context.js';
 import type { Tx } from '../../../platform/database/database.js';
 import { InputReason, invalidInput, notFound } from '../../../platform/errors/user-error.js';
 import type { TimeRange } from '../../../platform/time.js';
+import { once } from '../../../platform/idempotency.js';
 import { isUuid } from '../../../platform/validation.js';
 import type { RebookBookingInput } from '../booking.input.js';
 import type { LivingAssignment, LockedBooking } from '../booking.repository.js';
@@ -22,33 +23,49 @@ export function rebookBooking(deps: CommandDependencies, ctx: RequestContext, in
   const guideIds = input.guideIds ? checkGuideIds(input.guideIds, 'input.guideIds') : undefined;
   const customer = input.customer ? checkCustomer(input.customer) : undefined;
   const details = checkDetails(input);
+  const { idempotencyKey, ...rest } = input;
   return deps.database.app.transaction(async (tx) => {
-    const { booking, assignments } = await lockForChange(ctx, tx, {
-      bookingId: input.bookingId,
-      field: 'input.bookingId',
-      action: 'rebook',
-      expectedVersion: input.expectedVersion,
-      moreGuideIds: guideIds,
+    await once(ctx, tx, 'rebookBooking', idempotencyKey, rest, async () => {
+      await rebook(deps, ctx, tx, { input, guideIds, customer, details });
+      return {};
     });
-    const offerId = await chosenOffer(tx, input, booking);
-    const range = input.time
-      ? resolveTime(input.time, deps.settings.current.timeZone, booking.end.getTime() - booking.start.getTime())
-      : { start: booking.start, end: booking.end };
-    await applyToAssignments(deps, ctx, tx, { booking, assignments, range, guideIds, contentChanged: offerId !== booking.offerId || Boolean(customer) || Object.keys(details).length > 0 });
-    if (customer) await tx.updateTable('customer').set(customer).where('id', '=', booking.customerId).execute();
-    await tx
-      .updateTable('booking')
-      .set((eb) => ({ ...details, offer_id: offerId, start_at: range.start, end_at: range.end, version: eb('version', '+', 1), updated_at: ctx.now() }))
-      .where('id', '=', booking.id)
-      .execute();
-    await deps.audit.recordFor(ctx, tx, {
-      action: 'booking.rebooked',
-      subjectType: 'booking',
-      subjectId: booking.id,
-      before: { offerId: booking.offerId, start: booking.start, end: booking.end },
-      after: { offerId, start: range.start, end: range.end, changed: [...Object.keys(details), ...(customer ? ['customer'] : []), ...(guideIds ? ['guides'] : [])] },
-    });
-    return reread(ctx, tx, booking.id, 'input.bookingId');
+    return reread(ctx, tx, input.bookingId, 'input.bookingId');
+  });
+}
+
+interface CheckedInput {
+  input: RebookBookingInput;
+  guideIds: string[] | undefined;
+  customer: ReturnType<typeof checkCustomer> | undefined;
+  details: ReturnType<typeof checkDetails>;
+}
+
+async function rebook(deps: CommandDependencies, ctx: RequestContext, tx: Tx, { input, guideIds, customer, details }: CheckedInput): Promise<void> {
+  const { booking, assignments } = await lockForChange(ctx, tx, {
+    bookingId: input.bookingId,
+    field: 'input.bookingId',
+    action: 'rebook',
+    expectedVersion: input.expectedVersion,
+    moreGuideIds: guideIds,
+  });
+  const offerId = await chosenOffer(tx, input, booking);
+  const range = input.time
+    ? resolveTime(input.time, deps.settings.current.timeZone, booking.end.getTime() - booking.start.getTime())
+    : { start: booking.start, end: booking.end };
+  const contentChanged = offerId !== booking.offerId || Boolean(customer) || Object.keys(details).length > 0;
+  await applyToAssignments(deps, ctx, tx, { booking, assignments, range, guideIds, contentChanged });
+  if (customer) await tx.updateTable('customer').set(customer).where('id', '=', booking.customerId).execute();
+  await tx
+    .updateTable('booking')
+    .set((eb) => ({ ...details, offer_id: offerId, start_at: range.start, end_at: range.end, version: eb('version', '+', 1), updated_at: ctx.now() }))
+    .where('id', '=', booking.id)
+    .execute();
+  await deps.audit.recordFor(ctx, tx, {
+    action: 'booking.rebooked',
+    subjectType: 'booking',
+    subjectId: booking.id,
+    before: { offerId: booking.offerId, start: booking.start, end: booking.end },
+    after: { offerId, start: range.start, end: range.end, changed: [...Object.keys(details), ...(customer ? ['customer'] : []), ...(guideIds ? ['guides'] : [])] },
   });
 }
 

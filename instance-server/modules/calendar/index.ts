@@ -1,0 +1,2 @@
+export { CalendarResolver } from './calendar.resolver.js';
+export { CalendarService } from './calendar.service.js';

@@ -1,0 +1,120 @@
+import { createUnionType, Field, ID, InputType, ObjectType, registerEnumType } from 'type-graphql';
+import {
+  AlreadyExistsError,
+  IdempotencyKeyReusedError,
+  InvalidInputError,
+  NotFoundError,
+  UserError,
+  UserErrorCode,
+} from '../../platform/errors/user-error.js';
+import { IDEMPOTENCY_DESCRIPTION } from '../../platform/idempotency.js';
+import { DateTimeScalar } from '../../platform/time.js';
+import { VisibleTo } from '../../platform/visibility/visible-to.js';
+import { InstanceInfo } from '../settings/index.js';
+
+export enum CouplingState {
+  REQUESTED = 'REQUESTED',
+  ACCEPTED = 'ACCEPTED',
+  ACTIVE = 'ACTIVE',
+  DECLINED = 'DECLINED',
+  ENDED = 'ENDED',
+}
+registerEnumType(CouplingState, {
+  name: 'CouplingState',
+  description: 'How far a coupling has come.',
+  valuesConfig: {
+    REQUESTED: { description: 'One house asked, the other has not answered.' },
+    ACCEPTED: { description: 'Both houses agree; the guide has not confirmed yet.' },
+    ACTIVE: { description: 'The guide confirmed: the houses know when he is taken.' },
+    DECLINED: { description: 'The other house or the guide declined.' },
+    ENDED: { description: 'It was in force and is no more.' },
+  },
+});
+
+@ObjectType({ description: 'That a guide of this house and one of a linked house are the same person.' })
+@VisibleTo('GUIDE', 'STAFF', 'ADMINISTRATOR')
+export class Coupling {
+  @Field(() => ID, { description: 'Id of the coupling, the same in both houses.' })
+  id!: string;
+
+  @Field(() => InstanceInfo, { description: 'The other house.' })
+  instance!: InstanceInfo;
+
+  @Field(() => CouplingState, { description: 'How far it has come.' })
+  state!: CouplingState;
+
+  @Field({ description: 'Whether this house asked for it.' })
+  requestedHere!: boolean;
+
+  @Field(() => String, { nullable: true, description: 'The name the other house gave with its request, while it waits for an answer.' })
+  @VisibleTo('STAFF', 'ADMINISTRATOR')
+  requestedName!: string | null;
+
+  @Field(() => DateTimeScalar, { nullable: true, description: 'Since when it is active.' })
+  since!: Date | null;
+
+  guideId!: string | null;
+}
+
+@ObjectType({ implements: UserError, description: 'The other house could not be reached or refused. Nothing was changed; try again later.' })
+@VisibleTo('GUIDE', 'STAFF', 'ADMINISTRATOR')
+export class PartnerUnavailableError extends UserError {
+  override readonly code = UserErrorCode.PARTNER_UNAVAILABLE;
+
+  override readonly message: string;
+
+  @Field({ description: 'Code of the other house.' })
+  readonly instance: string;
+
+  constructor(instance: string) {
+    super();
+    this.instance = instance;
+    this.message = `The instance ${instance} could not be reached or refused.`;
+  }
+}
+
+@InputType({ description: 'Request to another house to couple a guide.' })
+export class RequestCouplingInput {
+  @Field(() => ID, { description: IDEMPOTENCY_DESCRIPTION })
+  idempotencyKey!: string;
+
+  @Field(() => ID, { description: 'The guide here (local id).' })
+  guideId!: string;
+
+  @Field({ description: 'Code of the linked instance.' })
+  instance!: string;
+}
+
+@InputType({ description: 'Acceptance of another house’s request.' })
+export class AcceptCouplingInput {
+  @Field(() => ID, { description: 'Which request.' })
+  couplingId!: string;
+
+  @Field(() => ID, { description: 'The guide here who is that person (local id). Never chosen automatically.' })
+  guideId!: string;
+}
+
+@InputType({ description: 'Names a coupling.' })
+export class CouplingInput {
+  @Field(() => ID, { description: 'Which coupling.' })
+  couplingId!: string;
+}
+
+@ObjectType({ description: 'The coupling as it is now.', simpleResolvers: true })
+@VisibleTo('GUIDE', 'STAFF', 'ADMINISTRATOR')
+export class CouplingPayload {
+  @Field(() => Coupling, { description: 'The coupling.' })
+  coupling!: Coupling;
+}
+
+export const RequestCouplingResult = createUnionType({
+  name: 'RequestCouplingResult',
+  description: 'The request, or why it was not made.',
+  types: () => [CouplingPayload, NotFoundError, AlreadyExistsError, PartnerUnavailableError, InvalidInputError, IdempotencyKeyReusedError] as const,
+});
+
+export const ChangeCouplingResult = createUnionType({
+  name: 'ChangeCouplingResult',
+  description: 'The coupling, or why it stayed as it was.',
+  types: () => [CouplingPayload, NotFoundError, AlreadyExistsError, PartnerUnavailableError, InvalidInputError] as const,
+});

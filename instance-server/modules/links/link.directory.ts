@@ -1,0 +1,135 @@
+import type { JsonWebKey, KeyObject } from 'node:crypto';
+import type { Clock } from '../../platform/clock.js';
+import type { InstanceSecret } from '../../platform/crypto.js';
+import type { Database } from '../../platform/database/database.js';
+import type { EventHub } from '../../platform/events/events.js';
+import { privateKeyFromPem, publicKeyFromJwk } from '../../platform/keys.js';
+
+export interface KnownLink {
+  id: string;
+  partnerCode: string;
+  partnerName: string;
+  partnerUrl: string;
+  partnerEndpoint: string;
+  state: string;
+  /** ACTIVE and suspended by neither side. */
+  isOpen: boolean;
+  ownKey: { kid: string; privateKey: KeyObject } | undefined;
+  partnerKeys: Map<string, { key: KeyObject; acceptedUntil: Date | null }>;
+}
+
+export interface KnownCoupling {
+  id: string;
+  linkId: string;
+  guideId: string;
+  globalId: string;
+}
+
+/** While no notifications come, what is held is read again after this long: a revocation works within a second even then. */
+const STALE_AFTER_MS = 500;
+
+/**
+ * Links, their keys and the active couplings, in memory. Every grant and every partner call is checked against it, so that it costs no
+ * statement; notifications keep it fresh.
+ */
+export class LinkDirectory {
+  #byPartner = new Map<string, KnownLink>();
+  #byId = new Map<string, KnownLink>();
+  #couplings = new Map<string, KnownCoupling>();
+  #byGuide = new Map<string, KnownCoupling[]>();
+  #loadedAt = 0;
+  #loading: Promise<void> | undefined;
+
+  constructor(
+    private readonly database: Database,
+    private readonly secret: InstanceSecret,
+    private readonly clock: Clock,
+    private readonly events: EventHub,
+  ) {
+    events.listen((event) => {
+      if (event.kind === 'links' || event.kind === 'gap') {
+        this.#loadedAt = 0;
+        void this.fresh().catch(() => undefined);
+      }
+    });
+  }
+
+  /** Resolves once what is held can be trusted. */
+  async fresh(): Promise<void> {
+    while (this.#loadedAt === 0 || (!this.events.isLive && performance.now() - this.#loadedAt > STALE_AFTER_MS)) {
+      this.#loading ??= this.#load().finally(() => {
+        this.#loading = undefined;
+      });
+      await this.#loading;
+    }
+  }
+
+  async #load(): Promise<void> {
+    const startedAt = performance.now();
+    this.#loadedAt = startedAt;
+    try {
+      const sql = this.database.worker.sql;
+      const [links, keys, couplings] = await Promise.all([
+        sql.selectFrom('link').selectAll().where('state', '<>', 'ENDED').execute(),
+        sql.selectFrom('link_key').selectAll().execute(),
+        sql.selectFrom('coupling').select(['id', 'link_id', 'guide_id', 'global_id']).where('state', '=', 'ACTIVE').execute(),
+      ]);
+      const known = links.map((link): KnownLink => {
+        const own = keys
+          .filter((key) => key.link_id === link.id && key.side === 'OWN' && key.private_key_encrypted)
+          .sort((a, b) => b.created_at.getTime() - a.created_at.getTime())[0];
+        return {
+          id: link.id,
+          partnerCode: link.partner_code,
+          partnerName: link.partner_name,
+          partnerUrl: link.partner_url,
+          partnerEndpoint: link.partner_endpoint,
+          state: link.state,
+          isOpen: link.state === 'ACTIVE' && !link.suspended_here && !link.suspended_there,
+          ownKey: own?.private_key_encrypted ? { kid: own.kid, privateKey: privateKeyFromPem(this.secret.decrypt(own.private_key_encrypted)) } : undefined,
+          partnerKeys: new Map(
+            keys
+              .filter((key) => key.link_id === link.id && key.side === 'PARTNER')
+              .map((key) => [key.kid, { key: publicKeyFromJwk(key.public_jwk as JsonWebKey), acceptedUntil: key.accepted_until }]),
+          ),
+        };
+      });
+      this.#byPartner = new Map(known.map((link) => [link.partnerCode, link]));
+      this.#byId = new Map(known.map((link) => [link.id, link]));
+      const living = couplings.flatMap((row) =>
+        row.guide_id && row.global_id ? [{ id: row.id, linkId: row.link_id, guideId: row.guide_id, globalId: row.global_id }] : [],
+      );
+      this.#couplings = new Map(living.map((coupling) => [coupling.id, coupling]));
+      this.#byGuide = Map.groupBy(living, (coupling) => coupling.guideId);
+    } catch (error) {
+      this.#loadedAt = 0;
+      throw error;
+    }
+  }
+
+  byPartner(code: string): KnownLink | undefined {
+    return this.#byPartner.get(code);
+  }
+
+  byId(id: string): KnownLink | undefined {
+    return this.#byId.get(id);
+  }
+
+  coupling(id: string): KnownCoupling | undefined {
+    return this.#couplings.get(id);
+  }
+
+  /** Active couplings of a guide over open links. */
+  openCouplingsOf(guideId: string): { coupling: KnownCoupling; link: KnownLink }[] {
+    return (this.#byGuide.get(guideId) ?? []).flatMap((coupling) => {
+      const link = this.#byId.get(coupling.linkId);
+      return link?.isOpen ? [{ coupling, link }] : [];
+    });
+  }
+
+  /** The pinned key of that id, while it is accepted. */
+  partnerKey(link: KnownLink, kid: string): KeyObject | undefined {
+    const pinned = link.partnerKeys.get(kid);
+    return pinned && (pinned.acceptedUntil === null || pinned.acceptedUntil > this.clock.now()) ? pinned.key : undefined;
+  }
+}

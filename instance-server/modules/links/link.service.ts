@@ -1,0 +1,222 @@
+import type { JsonWebKey } from 'node:crypto';
+import type { Clock } from '../../platform/clock.js';
+import { type InstanceSecret, newId } from '../../platform/crypto.js';
+import type { Database, Tx } from '../../platform/database/database.js';
+import { isViolationOf } from '../../platform/database/errors.js';
+import { AlreadyExistsError, InputReason, invalidInput, notFound, Refusal } from '../../platform/errors/user-error.js';
+import { publish } from '../../platform/events/events.js';
+import { generateKeyPair, publicKeyFromJwk, thumbprint } from '../../platform/keys.js';
+import type { AuditAction, AuditService } from '../audit/index.js';
+import type { SettingsStore } from '../settings/index.js';
+import type { LinkDirectory } from './link.directory.js';
+import type { PartnerClient } from './partner-client.js';
+import { endCouplingsOf } from './partner.service.js';
+
+/** What one operator hands the other: enough to call this side and to check its signatures. */
+export interface LinkOffer {
+  linkId: string;
+  code: string;
+  name: string;
+  url: string;
+  endpoint: string;
+  publicJwk: JsonWebKey;
+}
+
+export interface LinkStatus {
+  id: string;
+  partnerCode: string;
+  partnerName: string;
+  partnerUrl: string;
+  partnerEndpoint: string;
+  state: string;
+  suspendedHere: boolean;
+  suspendedThere: boolean;
+  keys: { kid: string; side: string }[];
+}
+
+const ACTOR = { kind: 'OPERATOR' } as const;
+
+/**
+ * Responsible for links: operators of both sides exchange offers, which pins each other's key; either may suspend or end.
+ * Works as worker, which alone may touch keys.
+ */
+export class LinkService {
+  constructor(
+    private readonly database: Database,
+    private readonly directory: LinkDirectory,
+    private readonly partners: PartnerClient,
+    private readonly secret: InstanceSecret,
+    private readonly settings: SettingsStore,
+    private readonly audit: AuditService,
+    private readonly clock: Clock,
+    /** Where partners reach this instance. */
+    private readonly ownEndpoint: () => string,
+  ) {}
+
+  /** First step, on one side: makes our key and gives the offer for the other operator. */
+  async propose(partnerCode: string): Promise<LinkOffer> {
+    if (partnerCode === this.settings.current.code) throw invalidInput('partner', InputReason.CONFLICTING, 'An instance is not linked with itself.');
+    return this.#inTransaction(async (tx) => {
+      const now = this.clock.now();
+      const id = newId();
+      await tx
+        .insertInto('link')
+        .values({ id, partner_code: partnerCode, partner_name: '', partner_url: '', partner_endpoint: '', state: 'PROPOSED', created_at: now, updated_at: now })
+        .execute();
+      await this.#log(tx, 'link.proposed', id, now, { partnerCode });
+      return this.#offer(id, await this.#makeKey(tx, id, now));
+    });
+  }
+
+  /** Second step, on the other side: pins the proposer's key, is active at once and gives the answer for the proposer's operator. */
+  async accept(offer: LinkOffer): Promise<LinkOffer> {
+    if (offer.code === this.settings.current.code) throw invalidInput('offer', InputReason.CONFLICTING, 'This offer is our own.');
+    return this.#inTransaction(async (tx) => {
+      const now = this.clock.now();
+      await tx
+        .insertInto('link')
+        .values({
+          id: offer.linkId,
+          partner_code: offer.code,
+          partner_name: offer.name,
+          partner_url: offer.url,
+          partner_endpoint: offer.endpoint,
+          scopes: ['guide-sync'],
+          state: 'ACTIVE',
+          created_at: now,
+          updated_at: now,
+        })
+        .execute();
+      await this.#pin(tx, offer, now);
+      await this.#log(tx, 'link.activated', offer.linkId, now, { partnerCode: offer.code });
+      return this.#offer(offer.linkId, await this.#makeKey(tx, offer.linkId, now));
+    });
+  }
+
+  /** Third step, back on the first side: pins the answerer's key; now both are active. */
+  async complete(answer: LinkOffer): Promise<LinkStatus> {
+    await this.#inTransaction(async (tx) => {
+      const now = this.clock.now();
+      const updated = await tx
+        .updateTable('link')
+        .set((eb) => ({
+          partner_name: answer.name,
+          partner_url: answer.url,
+          partner_endpoint: answer.endpoint,
+          scopes: ['guide-sync'],
+          state: 'ACTIVE',
+          updated_at: now,
+          version: eb('version', '+', 1),
+        }))
+        .where('id', '=', answer.linkId)
+        .where('partner_code', '=', answer.code)
+        .where('state', '=', 'PROPOSED')
+        .returning('id')
+        .executeTakeFirst();
+      if (!updated) throw notFound('answer.linkId');
+      await this.#pin(tx, answer, now);
+      await this.#log(tx, 'link.activated', answer.linkId, now, { partnerCode: answer.code });
+    });
+    return this.status(answer.code);
+  }
+
+  async change(partnerCode: string, action: 'suspend' | 'resume' | 'end'): Promise<LinkStatus & { partnerTold: boolean }> {
+    await this.directory.fresh();
+    const link = this.directory.byPartner(partnerCode);
+    if (!link) throw notFound('partner');
+    await this.#inTransaction(async (tx) => {
+      const now = this.clock.now();
+      const changes = { suspend: { suspended_here: true }, resume: { suspended_here: false }, end: { state: 'ENDED' } }[action];
+      await tx
+        .updateTable('link')
+        .set((eb) => ({ ...changes, updated_at: now, version: eb('version', '+', 1) }))
+        .where('id', '=', link.id)
+        .execute();
+      if (action === 'end') await endCouplingsOf(tx, link.id, now);
+      const logged = { suspend: 'link.suspended', resume: 'link.resumed', end: 'link.ended' } as const;
+      await this.#log(tx, logged[action], link.id, now, { partnerCode });
+    });
+    // It counts here at once, whether or not the partner hears of it now; his calls are refused from here on.
+    const partnerTold = link.ownKey
+      ? await this.partners.call(link, `/partner/v1/link/${action}`, {}).then(
+          () => true,
+          () => false,
+        )
+      : false;
+    return { ...(await this.status(partnerCode, link.id)), partnerTold };
+  }
+
+  async list(): Promise<LinkStatus[]> {
+    const [links, keys] = await Promise.all([
+      this.database.worker.sql.selectFrom('link').selectAll().orderBy('partner_code').orderBy('created_at').execute(),
+      this.database.worker.sql.selectFrom('link_key').select(['link_id', 'kid', 'side']).execute(),
+    ]);
+    return links.map((link) => ({
+      id: link.id,
+      partnerCode: link.partner_code,
+      partnerName: link.partner_name,
+      partnerUrl: link.partner_url,
+      partnerEndpoint: link.partner_endpoint,
+      state: link.state,
+      suspendedHere: link.suspended_here,
+      suspendedThere: link.suspended_there,
+      keys: keys.filter((key) => key.link_id === link.id).map(({ kid, side }) => ({ kid, side })),
+    }));
+  }
+
+  async status(partnerCode: string, id?: string): Promise<LinkStatus> {
+    const found = (await this.list()).find((link) => (id ? link.id === id : link.partnerCode === partnerCode && link.state !== 'ENDED'));
+    if (!found) throw notFound('partner');
+    return found;
+  }
+
+  async #makeKey(tx: Tx, linkId: string, now: Date): Promise<JsonWebKey> {
+    const pair = generateKeyPair();
+    await tx
+      .insertInto('link_key')
+      .values({
+        link_id: linkId,
+        kid: pair.kid,
+        side: 'OWN',
+        public_jwk: JSON.stringify(pair.publicJwk) as never,
+        private_key_encrypted: this.secret.encrypt(pair.privatePem),
+        created_at: now,
+      })
+      .execute();
+    return pair.publicJwk;
+  }
+
+  async #pin(tx: Tx, { linkId, publicJwk }: LinkOffer, now: Date): Promise<void> {
+    try {
+      publicKeyFromJwk(publicJwk);
+    } catch {
+      throw invalidInput('offer.publicJwk', InputReason.MALFORMED, 'The key must be a public P-256 key.');
+    }
+    await tx
+      .insertInto('link_key')
+      .values({ link_id: linkId, kid: thumbprint(publicJwk), side: 'PARTNER', public_jwk: JSON.stringify(publicJwk) as never, private_key_encrypted: null, created_at: now })
+      .execute();
+  }
+
+  #offer(linkId: string, publicJwk: JsonWebKey): LinkOffer {
+    const { code, name, url } = this.settings.current;
+    return { linkId, code, name, url, endpoint: this.ownEndpoint(), publicJwk };
+  }
+
+  async #inTransaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
+    try {
+      return await this.database.worker.transaction(async (tx) => {
+        const result = await work(tx);
+        await publish(tx, { kind: 'links' });
+        return result;
+      });
+    } catch (error) {
+      if (isViolationOf(error, 'link_living_partner') || isViolationOf(error, 'link_pkey')) throw new Refusal(new AlreadyExistsError('partner'));
+      throw error;
+    }
+  }
+
+  #log(tx: Tx, action: AuditAction, id: string, now: Date, after: Record<string, unknown>): Promise<void> {
+    return this.audit.record(tx, ACTOR, now, { action, subjectType: 'link', subjectId: id, after });
+  }
+}

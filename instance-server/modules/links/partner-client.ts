@@ -1,0 +1,73 @@
+import { circuitBreaker, ConsecutiveBreaker, handleAll, timeout, TimeoutStrategy, wrap, type IPolicy } from 'cockatiel';
+import { Agent, request } from 'undici';
+import type { Clock } from '../../platform/clock.js';
+import { newId, sha256Base64Url } from '../../platform/crypto.js';
+import { signToken } from '../../platform/tokens.js';
+import type { KnownLink } from './link.directory.js';
+
+/** Life of a signed call, seconds. */
+export const PARTNER_TOKEN_SECONDS = 60;
+const TIME_LIMIT_MS = 5_000;
+const MAX_ANSWER_BYTES = 64 * 1024;
+
+/** The partner answered with a refusal; `code` is one of its stable codes. */
+export class PartnerRefusal extends Error {
+  constructor(readonly code: string) {
+    super(code);
+  }
+}
+
+/** Calls a partner with a token signed by our link key over the hash of the body, each with a breaker of its own. */
+export class PartnerClient {
+  readonly #policies = new Map<string, IPolicy>();
+  readonly #agent = new Agent({ connect: { timeout: 2_000 }, maxResponseSize: MAX_ANSWER_BYTES });
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly instanceCode: string,
+  ) {}
+
+  #policy(link: KnownLink): IPolicy {
+    let policy = this.#policies.get(link.partnerEndpoint);
+    if (!policy) {
+      const breaker = circuitBreaker(handleAll, { halfOpenAfter: 5_000, breaker: new ConsecutiveBreaker(5) });
+      policy = wrap(breaker, timeout(TIME_LIMIT_MS, TimeoutStrategy.Aggressive));
+      this.#policies.set(link.partnerEndpoint, policy);
+    }
+    return policy;
+  }
+
+  /** @throws PartnerRefusal when the partner says no; any other error when it cannot be reached. */
+  async call(link: KnownLink, path: string, body: Record<string, unknown>): Promise<unknown> {
+    if (!link.ownKey) throw new Error('link has no key');
+    const text = JSON.stringify(body);
+    const { token } = signToken(
+      'lotse-partner+jwt',
+      link.ownKey,
+      { iss: this.instanceCode, aud: link.partnerCode, link: link.id, jti: newId(), body: sha256Base64Url(text), path },
+      this.clock.now(),
+      PARTNER_TOKEN_SECONDS,
+    );
+    const { status, answer } = await this.#policy(link).execute(async ({ signal }) => {
+      const response = await request(new URL(path, link.partnerEndpoint), {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
+        body: text,
+        signal,
+        dispatcher: this.#agent,
+      });
+      const json = (await response.body.json()) as unknown;
+      if (response.statusCode >= 500) throw new Error(`partner answered ${response.statusCode}`);
+      return { status: response.statusCode, answer: json };
+    });
+    if (status !== 200) {
+      const code = typeof answer === 'object' && answer !== null && 'code' in answer ? String(answer.code).slice(0, 64) : 'REFUSED';
+      throw new PartnerRefusal(code);
+    }
+    return answer;
+  }
+
+  async close(): Promise<void> {
+    await this.#agent.close();
+  }
+}
