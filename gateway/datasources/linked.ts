@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { Kind, isObjectType, parse, type OperationDefinitionNode } from 'graphql';
+import { Kind, isObjectType, parse, type DocumentNode, type OperationDefinitionNode } from 'graphql';
 import type { RequestContext } from '../context.js';
 import { instrument, placeholder } from '../stitching/instrument.js';
 import { isRecord } from '../stitching/partner-answer.js';
@@ -13,6 +13,7 @@ import type { Home, HomeAnswer } from '../upstream/home.js';
 import type { SubgraphResponse } from './subgraphs.js';
 
 interface LinkedOperation {
+  readonly document: DocumentNode;
   readonly flags: readonly string[];
   readonly variants: Map<string, LinkedVariant>;
 }
@@ -60,7 +61,6 @@ export class LinkedDataSource {
           variables,
           coerced,
           requestId: context.requestId,
-          clientAddress: context.clientAddress,
         });
       }),
     ]);
@@ -71,22 +71,21 @@ export class LinkedDataSource {
     let operation = this.operations.get(query);
     if (operation === undefined) {
       const document = parse(query);
-      operation = { flags: flagVariables(operationOf(query), fragmentsOf(document)), variants: new Map() };
+      operation = { document, flags: flagVariables(operationOf(document), fragmentsOf(document)), variants: new Map() };
       this.operations.set(query, operation);
     }
     const flags: Flags = Object.fromEntries(operation.flags.map((name) => [name, coerced[name] === true]));
     const key = operation.flags.map((name) => (flags[name] === true ? '1' : '0')).join('');
     let variant = operation.variants.get(key);
     if (variant === undefined) {
-      variant = this.compile(query, flags);
+      variant = this.compile(operation.document, flags);
       if (operation.variants.size < 64) operation.variants.set(key, variant);
     }
     return variant;
   }
 
-  private compile(query: string, flags: Flags): LinkedVariant {
-    const fragments = fragmentsOf(parse(query));
-    const specialised = specialise(operationOf(query), fragments, flags, placeholder);
+  private compile(document: DocumentNode, flags: Flags): LinkedVariant {
+    const specialised = specialise(operationOf(document), fragmentsOf(document), flags, placeholder);
     if (specialised === undefined) throw new TypeError('The linked subgraph was asked for nothing.');
     const instrumented = instrument(this.loaded, specialised, { grants: false });
     const [entities] = instrumented.operation.selectionSet.selections;
@@ -145,9 +144,8 @@ function merged(
   return { data: { _entities: entities }, errors };
 }
 
-function operationOf(query: string): OperationDefinitionNode {
-  const operation = parse(query).definitions.find(({ kind }) => kind === Kind.OPERATION_DEFINITION);
+function operationOf(document: DocumentNode): OperationDefinitionNode {
+  const operation = document.definitions.find(({ kind }) => kind === Kind.OPERATION_DEFINITION);
   if (operation?.kind !== Kind.OPERATION_DEFINITION) throw new TypeError('The linked subgraph was asked without an operation.');
   return operation;
 }
-

@@ -44,13 +44,13 @@ async function stitch(
   errors: GraphQLError[],
 ): Promise<void> {
   const home = context.route?.home ?? '';
-  const { requestId, clientAddress } = context;
+  const { requestId } = context;
   const waiting: Promise<void>[] = [];
   walk(locator, answer.data, [], (object, selection, path) => {
     const grants = object[grantsKey];
     delete object[grantsKey];
     const merge = async () => {
-      const parts = await stitcher.askPartners({ selection, grants, home, variables, coerced, requestId, clientAddress });
+      const parts = await stitcher.askPartners({ selection, grants, home, variables, coerced, requestId });
       mergeParts(selection, object, parts);
       errors.push(...partErrors(selection, parts, path));
     };

@@ -18,7 +18,6 @@ export interface StitchQuestion {
   /** With defaults, as graphql-js coerces them. */
   readonly coerced: Readonly<Record<string, unknown>>;
   readonly requestId: string;
-  readonly clientAddress: string;
 }
 
 /** A partner's part of one object: its entries for each list, or why there are none. */
@@ -56,7 +55,7 @@ export class Stitcher {
   }
 
   private async askPartner(
-    { selection, variables, requestId, clientAddress }: StitchQuestion,
+    { selection, variables, requestId }: StitchQuestion,
     grant: Grant,
     ranges: readonly (QueriedRange | undefined)[],
   ): Promise<PartnerPart> {
@@ -64,7 +63,7 @@ export class Stitcher {
     if (instance === undefined) return { code: grant.instance, reason: 'NOT_REGISTERED' };
     try {
       const body = partnerBody(selection, grant.globalId, variables);
-      const answer = await this.upstream.send(instance, body, { token: grant.token, clientAddress, requestId });
+      const answer = await this.upstream.send(instance, body, { token: grant.token, clientAddress: undefined, requestId });
       return { instance, lists: readPartnerAnswer(selection, ranges, answer, this.maxEntries) };
     } catch (error) {
       return { code: grant.instance, reason: error instanceof UpstreamFailure ? error.reason : 'FAILED' };

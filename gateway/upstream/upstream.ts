@@ -27,7 +27,8 @@ export interface UpstreamAnswer {
 export interface UpstreamCaller {
   /** The access token or grant this instance may see, without `Bearer`. */
   readonly token: string | undefined;
-  readonly clientAddress: string;
+  /** For the home's rate limits; `undefined` towards partners, whom it does not concern. */
+  readonly clientAddress: string | undefined;
   readonly requestId: string;
 }
 
@@ -89,9 +90,9 @@ export class Upstream {
       'content-type': 'application/json',
       accept: 'application/json',
       'x-lotse-gateway': this.credential(code),
-      'x-lotse-client-address': caller.clientAddress,
       'x-request-id': caller.requestId,
     };
+    if (caller.clientAddress !== undefined) headers['x-lotse-client-address'] = caller.clientAddress;
     if (caller.token !== undefined) headers['authorization'] = `Bearer ${caller.token}`;
     return breaker.execute(() =>
       time.execute(async ({ signal }) =>
