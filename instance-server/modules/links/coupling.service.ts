@@ -68,7 +68,7 @@ export class CouplingService {
   async accept(ctx: RequestContext, input: AcceptCouplingInput): Promise<CouplingRow> {
     if (!isUuid(input.guideId)) throw notFound('input.guideId');
     try {
-      return await this.#change(ctx, input.couplingId, async (tx, row, link) => {
+      return await this.#change(input.couplingId, async (tx, row, link) => {
         if (row.requested_here || row.state !== 'REQUESTED') throw notFound('input.couplingId');
         const guide = await repository.identity(tx, input.guideId);
         if (!guide) throw notFound('input.guideId');
@@ -90,7 +90,7 @@ export class CouplingService {
   /** The guide himself agrees: from now on both houses know when he is taken. */
   async confirm(ctx: RequestContext, couplingId: string): Promise<CouplingRow> {
     const guideId = ctx.account().guideId;
-    const identity = await this.#change(ctx, couplingId, async (tx, row, link) => {
+    const identity = await this.#change(couplingId, async (tx, row, link) => {
       if (!guideId || row.guide_id !== guideId || row.state !== 'ACCEPTED') throw notFound('input.couplingId');
       const guide = await repository.identity(tx, guideId);
       const own = identityOf(guide?.globalId, guide?.mintedAt);
@@ -110,7 +110,7 @@ export class CouplingService {
 
   /** Declines what is not active yet and ends what is: staff of either house, or the guide. */
   async end(ctx: RequestContext, couplingId: string): Promise<CouplingRow> {
-    return this.#change(ctx, couplingId, async (tx, row, link) => {
+    return this.#change(couplingId, async (tx, row, link) => {
       const { role, guideId } = ctx.account();
       if (role === 'GUIDE' && row.guide_id !== guideId) throw notFound('input.couplingId');
       if (row.state === 'DECLINED' || row.state === 'ENDED') return row;
@@ -137,7 +137,7 @@ export class CouplingService {
     return { code: link?.partnerCode ?? '', name: link?.partnerName ?? '', url: link?.partnerUrl ?? '' };
   }
 
-  async #change<T>(ctx: RequestContext, couplingId: string, work: (tx: Tx, row: CouplingRow, link: KnownLink) => Promise<T>): Promise<T> {
+  async #change<T>(couplingId: string, work: (tx: Tx, row: CouplingRow, link: KnownLink) => Promise<T>): Promise<T> {
     if (!isUuid(couplingId)) throw notFound('input.couplingId');
     await this.directory.fresh();
     return this.database.app.transaction(async (tx) => {

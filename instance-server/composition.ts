@@ -1,0 +1,114 @@
+import type { Logger } from 'pino';
+import type { InstanceConfig } from './config.js';
+import { FederationResolver } from './federation/federation.resolver.js';
+import { AuditResolver, AuditService } from './modules/audit/index.js';
+import { AssignmentService, BookingResolver, BookingService, GuideAssignmentResolver } from './modules/bookings/index.js';
+import { CalendarResolver, CalendarService } from './modules/calendar/index.js';
+import { OfferResolver, OfferService } from './modules/catalogs/index.js';
+import { GuideResolver, GuideService, ViewerGuideResolver } from './modules/guides/index.js';
+import { IdentityResolver, InvitationService, LoginAttempts, Sessions, SessionService, SigningKeys } from './modules/identity/index.js';
+import {
+  CoupledGuideResolver,
+  CouplingResolver,
+  CouplingService,
+  GrantService,
+  LinkDirectory,
+  LinkService,
+  PartnerClient,
+  PartnerService,
+} from './modules/links/index.js';
+import { SettingsResolver, SettingsStore } from './modules/settings/index.js';
+import type { Clock } from './platform/clock.js';
+import { InstanceSecret } from './platform/crypto.js';
+import { Database } from './platform/database/database.js';
+import { EventHub } from './platform/events/events.js';
+import { TokenVerifier } from './platform/tokens.js';
+
+/** Every service of one instance, wired once. */
+export type Instance = Awaited<ReturnType<typeof composeInstance>>;
+
+type ResolverClass = abstract new (...args: never[]) => object;
+
+/** Connects to the database, loads what is held in memory and wires services and resolvers. */
+export async function composeInstance(config: InstanceConfig, logger: Logger, clock: Clock, ownEndpoint: () => string, sdl: () => string) {
+  const secret = new InstanceSecret(config.INSTANCE_SECRET);
+  const database = await Database.open({
+    url: config.DATABASE_URL,
+    secret,
+    poolSize: config.DATABASE_POOL_SIZE,
+    statementTimeoutMs: config.STATEMENT_TIMEOUT_MS,
+  });
+  const events = new EventHub(database.workerUrl, logger);
+  const settings = new SettingsStore(database, events);
+  const { code } = await settings.load();
+  await events.start();
+  const keys = new SigningKeys(database, secret, clock, events);
+  await keys.load();
+  const verifier = new TokenVerifier();
+  const sessions = new Sessions(database, keys, verifier, events, clock, code);
+  const audit = new AuditService();
+  const attempts = new LoginAttempts(database, secret, {
+    perAccountAndAddress: config.LIMIT_LOGIN_PER_ACCOUNT_AND_ADDRESS,
+    perAddress: config.LIMIT_LOGIN_PER_ADDRESS,
+    perAccount: config.LIMIT_LOGIN_PER_ACCOUNT,
+  });
+  const sessionService = new SessionService(database, sessions, attempts, audit, settings);
+  const invitations = new InvitationService(database, audit);
+  const offers = new OfferService(database, audit, settings);
+  const guides = new GuideService(database, audit, offers);
+  const bookings = new BookingService({ database, audit, settings, assignments: new AssignmentService(audit) });
+  const calendars = new CalendarService(database, guides, settings, events);
+  const directory = new LinkDirectory(database, secret, clock, events);
+  await directory.fresh();
+  const grants = new GrantService(directory, verifier, clock, code);
+  const partners = new PartnerClient(clock, code);
+  const couplings = new CouplingService(database, directory, partners, audit);
+  const links = new LinkService(database, directory, partners, secret, settings, audit, clock, ownEndpoint);
+  const partnerService = new PartnerService(database, directory, verifier, audit, clock, code);
+
+  const resolvers = new Map<ResolverClass, object>([
+    [FederationResolver, new FederationResolver(guides, sdl)],
+    [SettingsResolver, new SettingsResolver(settings)],
+    [IdentityResolver, new IdentityResolver(sessionService, invitations, database, settings)],
+    [OfferResolver, new OfferResolver(offers)],
+    [GuideResolver, new GuideResolver(guides)],
+    [ViewerGuideResolver, new ViewerGuideResolver(guides)],
+    [BookingResolver, new BookingResolver(bookings, offers)],
+    [GuideAssignmentResolver, new GuideAssignmentResolver(guides)],
+    [CalendarResolver, new CalendarResolver(calendars)],
+    [CouplingResolver, new CouplingResolver(couplings, guides)],
+    [CoupledGuideResolver, new CoupledGuideResolver(couplings, grants)],
+    [AuditResolver, new AuditResolver(database)],
+  ]);
+
+  return {
+    code,
+    clock,
+    secret,
+    database,
+    events,
+    settings,
+    keys,
+    verifier,
+    sessions,
+    audit,
+    invitations,
+    calendars,
+    directory,
+    grants,
+    links,
+    partnerService,
+    container: {
+      get(cls: unknown): object {
+        const found = resolvers.get(cls as ResolverClass);
+        if (!found) throw new Error('a resolver is not wired');
+        return found;
+      },
+    },
+    async close(): Promise<void> {
+      await events.close();
+      await partners.close();
+      await database.close();
+    },
+  };
+}

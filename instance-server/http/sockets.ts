@@ -1,0 +1,221 @@
+import type { IncomingMessage, Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import {
+  type ExecutionArgs,
+  getOperationAST,
+  GraphQLError,
+  type GraphQLFormattedError,
+  type GraphQLSchema,
+  OperationTypeNode,
+  parse,
+  specifiedRules,
+  validate,
+  type ValidationRule,
+} from 'graphql';
+import { type Context, MessageType, type SubscribePayload } from 'graphql-ws';
+import { type Extra, useServer } from 'graphql-ws/use/ws';
+import type { Logger } from 'pino';
+import { type WebSocket, WebSocketServer } from 'ws';
+import type { Instance } from '../composition.js';
+import type { InstanceConfig } from '../config.js';
+import type { AccountViewer, RequestContext } from '../platform/context.js';
+import { unauthenticated } from '../platform/errors/application-errors.js';
+import { formatErrors } from '../platform/graphql/format-error.js';
+import { limitRules } from '../platform/graphql/limits.js';
+import type { Authentication } from './authentication.js';
+
+/** Close codes of docs/protocol.md §1, all of which a stock client retries. */
+const CLOSE = { forbidden: 4403, restart: 1012, tryLater: 1013 } as const;
+
+type Connection = Context<Record<string, unknown> | undefined, Extra>;
+
+interface Operation {
+  ctx: RequestContext;
+  /** Ends it because its viewer may no longer ask: his token expired or his session ended. */
+  refuse: (reason: 'TOKEN_EXPIRED' | 'TOKEN_REVOKED') => void;
+  expiry: NodeJS.Timeout;
+}
+
+interface SocketDependencies {
+  server: Server;
+  instance: Instance;
+  config: InstanceConfig;
+  authentication: Authentication;
+  schemas: { client: GraphQLSchema; federation: GraphQLSchema };
+  logger: Logger;
+}
+
+/**
+ * Subscriptions over WebSocket: at /graphql for clients, one viewer a socket; at /federation for gateways, the viewer's token in every
+ * subscribe message. A viewer whose token expires or whose session ends loses his operations within a second: a client's socket is
+ * closed so that the client comes back with a fresh token, a gateway's is not, since others share it.
+ */
+export class Sockets {
+  readonly #operations = new Set<Operation>();
+  readonly #servers: { wss: WebSocketServer; dispose: () => void | Promise<void> }[] = [];
+  readonly #stopWatching: () => void;
+
+  constructor(private readonly deps: SocketDependencies) {
+    const { server, instance } = deps;
+    const endpoints = new Map([
+      ['/graphql', this.#serve('client')],
+      ['/federation', this.#serve('gateway')],
+    ]);
+    server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+      const wss = endpoints.get(new URL(request.url ?? '/', 'http://instance').pathname);
+      if (!wss) {
+        socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n');
+        return;
+      }
+      wss.handleUpgrade(request, socket, head, (client) => wss.emit('connection', client, request));
+    });
+    this.#stopWatching = instance.sessions.watch((sessionId) => void this.#recheck(sessionId));
+  }
+
+  #serve(kind: 'client' | 'gateway'): WebSocketServer {
+    const { config, authentication } = this.deps;
+    const wss = new WebSocketServer({ noServer: true, maxPayload: config.WS_MAX_PAYLOAD_BYTES, perMessageDeflate: false });
+    const rules = limitRules({ depth: config.LIMIT_DEPTH, aliases: config.LIMIT_ALIASES, cost: config.LIMIT_COST });
+    const format = formatErrors(this.deps.logger);
+    const formatted = (errors: readonly GraphQLError[]): GraphQLFormattedError[] => errors.map((error) => format(error.toJSON(), error));
+    const own = new WeakMap<Connection, Map<string, Operation>>();
+    const operationsOf = (connection: Connection): Map<string, Operation> => {
+      let known = own.get(connection);
+      if (!known) own.set(connection, (known = new Map()));
+      return known;
+    };
+    const release = (connection: Connection, id: string): void => {
+      const operation = operationsOf(connection).get(id);
+      if (!operation) return;
+      clearTimeout(operation.expiry);
+      this.#operations.delete(operation);
+      operationsOf(connection).delete(id);
+    };
+
+    const disposable = useServer<Record<string, unknown> | undefined>(
+      {
+        connectionInitWaitTimeout: config.WS_INIT_TIMEOUT_MS,
+        onConnect: async (connection) => {
+          try {
+            const { gateway, authorization } = connection.connectionParams ?? {};
+            if (kind === 'gateway') authentication.checkGateway(gateway);
+            else await this.#requireAccount(authorization, connection.extra.request);
+            return true;
+          } catch (error) {
+            connection.extra.socket.close(CLOSE.forbidden, reasonOf(error));
+            return false;
+          }
+        },
+        onSubscribe: async (connection, id, payload) => {
+          const { socket, request } = connection.extra;
+          const known = operationsOf(connection);
+          if (kind === 'client' && known.size >= config.WS_MAX_OPERATIONS) {
+            return [new GraphQLError('Too many operations on this socket.', { extensions: { code: 'OPERATION_LIMIT_EXCEEDED' } })];
+          }
+          try {
+            const authorization = kind === 'gateway' ? payload.extensions?.authorization : connection.connectionParams?.authorization;
+            const ctx = await this.#requireAccount(authorization, request, kind === 'gateway');
+            const args = this.#prepare(kind, payload, ctx, kind === 'client' ? rules : []);
+            if (Array.isArray(args)) return args as readonly GraphQLError[];
+            const operation: Operation = {
+              ctx,
+              refuse: (reason) => {
+                if (kind === 'client') socket.close(CLOSE.forbidden, reason);
+                else this.#endOne(connection, id, reason);
+                release(connection, id);
+              },
+              expiry: setTimeout(() => operation.refuse('TOKEN_EXPIRED'), expiresInMs(ctx)),
+            };
+            known.set(id, operation);
+            this.#operations.add(operation);
+            return args as ExecutionArgs;
+          } catch (error) {
+            if (!(error instanceof GraphQLError)) throw error;
+            if (kind === 'client' && error.extensions.code === 'UNAUTHENTICATED') socket.close(CLOSE.forbidden, reasonOf(error));
+            return [error];
+          }
+        },
+        onError: (_connection, _id, _payload, errors) => formatted(errors),
+        onNext: (connection, _id, _payload, _args, result) => {
+          const { socket } = connection.extra;
+          if (socket.bufferedAmount > config.WS_MAX_BUFFERED_BYTES) this.#drop(socket);
+          return result.errors ? { ...result, errors: formatted(result.errors) } : undefined;
+        },
+        onComplete: (connection, id) => release(connection, id),
+        onClose: (connection) => {
+          for (const id of operationsOf(connection).keys()) release(connection, id);
+        },
+      },
+      wss,
+      config.WS_KEEP_ALIVE_MS,
+    );
+    this.#servers.push({ wss, dispose: () => disposable.dispose() });
+    return wss;
+  }
+
+  async #requireAccount(authorization: unknown, request: IncomingMessage, viaGateway = false): Promise<RequestContext> {
+    const { authentication } = this.deps;
+    const address = request.socket.remoteAddress ?? '';
+    const ctx = viaGateway ? await authentication.viaGateway(authorization, address) : await authentication.client(authorization, address);
+    if (ctx.viewer.kind !== 'ACCOUNT') throw unauthenticated('TOKEN_MISSING');
+    return ctx;
+  }
+
+  /** Arguments of the execution, or what is wrong with the document. */
+  #prepare(kind: 'client' | 'gateway', payload: SubscribePayload, ctx: RequestContext, rules: ValidationRule[]): ExecutionArgs | readonly GraphQLError[] {
+    const schema = kind === 'client' ? this.deps.schemas.client : this.deps.schemas.federation;
+    const coded = (error: GraphQLError, code: string) => new GraphQLError(error.message, { ...error, extensions: { code, ...error.extensions } });
+    let document;
+    try {
+      document = parse(payload.query, { maxTokens: this.deps.config.LIMIT_TOKENS });
+    } catch (error) {
+      return [coded(error as GraphQLError, 'GRAPHQL_PARSE_FAILED')];
+    }
+    if (getOperationAST(document, payload.operationName)?.operation !== OperationTypeNode.SUBSCRIPTION) {
+      return [new GraphQLError('Only subscriptions are served over WebSocket.', { extensions: { code: 'GRAPHQL_VALIDATION_FAILED' } })];
+    }
+    const errors = validate(schema, document, [...specifiedRules, ...rules], { maxErrors: 10 });
+    if (errors.length > 0) return errors.map((error) => coded(error, 'GRAPHQL_VALIDATION_FAILED'));
+    return { schema, document, operationName: payload.operationName, variableValues: payload.variables, contextValue: ctx };
+  }
+
+  /** Ends one operation of a shared socket with an error; the socket and its other operations go on. */
+  #endOne(connection: Connection, id: string, reason: 'TOKEN_EXPIRED' | 'TOKEN_REVOKED'): void {
+    const subscription = connection.subscriptions[id];
+    const { socket } = connection.extra;
+    const payload = [unauthenticated(reason).toJSON()];
+    if (socket.readyState === socket.OPEN) socket.send(JSON.stringify({ id, type: MessageType.Error, payload }));
+    void (subscription as AsyncIterator<unknown> | null | undefined)?.return?.(undefined);
+  }
+
+  /** A reader that cannot keep up is let go; it comes back, is told to load its calendar again, and nothing was kept for it. */
+  #drop(socket: WebSocket): void {
+    socket.close(CLOSE.tryLater, 'too slow');
+    setTimeout(() => socket.terminate(), 1_000).unref();
+  }
+
+  async #recheck(sessionId: string | undefined): Promise<void> {
+    const concerned = [...this.#operations].filter(({ ctx }) => sessionId === undefined || (ctx.viewer as AccountViewer).sessionId === sessionId);
+    for (const operation of concerned) {
+      const stands = await this.deps.instance.sessions.stands(operation.ctx.viewer as AccountViewer).catch(() => false);
+      if (!stands && this.#operations.has(operation)) operation.refuse('TOKEN_REVOKED');
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#stopWatching();
+    for (const { wss, dispose } of this.#servers) {
+      for (const client of wss.clients) {
+        client.close(CLOSE.restart, 'restarting');
+        setTimeout(() => client.terminate(), 1_000).unref();
+      }
+      await dispose();
+    }
+    for (const { expiry } of this.#operations) clearTimeout(expiry);
+    this.#operations.clear();
+  }
+}
+
+const expiresInMs = (ctx: RequestContext): number => Math.max(0, (ctx.viewer as AccountViewer).expiresAt * 1000 - ctx.now().getTime());
+
+const reasonOf = (error: unknown): string => (error instanceof GraphQLError && typeof error.extensions.reason === 'string' ? error.extensions.reason : 'Forbidden');

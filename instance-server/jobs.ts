@@ -1,0 +1,68 @@
+import { Logger as WorkerLogger, run, type Runner, type TaskList } from 'graphile-worker';
+import type { Logger } from 'pino';
+import type { Instance } from './composition.js';
+import type { InstanceConfig } from './config.js';
+import { newToken, sha256Hex } from './platform/crypto.js';
+import type { JobPayloads } from './platform/jobs.js';
+import { createMailer } from './platform/mail.js';
+
+/** Expired records are removed at ten past every hour; each statement is harmless when it runs twice. */
+const CRONTAB = '10 * * * * clean-up';
+
+/** Background work of this process: any number of replicas share it through the database. */
+export function startJobs(instance: Instance, config: InstanceConfig, logger: Logger): Promise<Runner> {
+  const { database, clock, settings } = instance;
+  const mailer = createMailer({ smtpUrl: config.SMTP_URL, directory: config.MAIL_DIRECTORY, from: config.MAIL_FROM });
+
+  const tasks: TaskList = {
+    async 'send-invitation'(payload) {
+      const { invitationId } = payload as JobPayloads['send-invitation'];
+      if (!mailer) throw new Error('no mail server is configured (SMTP_URL or MAIL_DIRECTORY)');
+      const invitation = await database.worker.sql
+        .selectFrom('invitation')
+        .innerJoin('account', 'account.id', 'invitation.account_id')
+        .select(['account.email', 'account.display_name'])
+        .where('invitation.id', '=', invitationId)
+        .where('invitation.used_at', 'is', null)
+        .where('invitation.expires_at', '>', clock.now())
+        .executeTakeFirst();
+      if (!invitation) return;
+      // Made here, so that nobody who invites ever holds it; a repeated run makes another and the earlier one is void.
+      const secret = newToken();
+      await database.worker.sql
+        .updateTable('invitation')
+        .set({ token_hash: sha256Hex(secret) })
+        .where('id', '=', invitationId)
+        .execute();
+      const { code, name, url } = settings.current;
+      await mailer.send({
+        to: invitation.email,
+        subject: `${name}: your invitation`,
+        text: `Dear ${invitation.display_name},\n\n${name} invites you to Lotse. Set your password at\n\n${url}/invitation#${code}.${secret}\n\nThe link is valid for 14 days and for you alone.\n`,
+      });
+    },
+    async 'clean-up'() {
+      const now = clock.now();
+      const retention = new Date(now.getTime() - config.IDEMPOTENCY_RETENTION_HOURS * 3_600_000);
+      await database.worker.sql.deleteFrom('idempotency_key').where('created_at', '<', retention).execute();
+      await database.worker.sql.deleteFrom('used_token').where('expires_at', '<', now).execute();
+      await database.worker.sql.deleteFrom('session').where('expires_at', '<', now).execute();
+      await database.worker.sql.deleteFrom('invitation').where('expires_at', '<', now).execute();
+      await database.worker.sql.deleteFrom('login_attempt').where('expire', '<', now.getTime()).execute();
+    },
+  };
+
+  return run({
+    connectionString: database.workerUrl,
+    taskList: tasks,
+    crontab: CRONTAB,
+    concurrency: 4,
+    maxPoolSize: 5,
+    noHandleSignals: true,
+    noPreparedStatements: false,
+    // Messages of failed jobs can quote payloads and drivers; only their levels pass.
+    logger: new WorkerLogger(() => (level) => {
+      if (level === 'error' || level === 'warning') logger.warn({ component: 'jobs' }, 'a background job had a problem');
+    }),
+  });
+}
