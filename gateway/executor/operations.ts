@@ -7,6 +7,7 @@ import {
   type FragmentDefinitionNode,
   type OperationDefinitionNode,
 } from 'graphql';
+import { invalidInput } from '../errors.js';
 import { flagVariables, fragmentsOf, specialise, type Flags } from '../stitching/specialise.js';
 import type { LoadedSupergraph } from '../supergraph.js';
 import { compile, type CompiledOperation } from './compile.js';
@@ -60,7 +61,11 @@ export class Operations {
     return found;
   }
 
+  /** Throws INVALID_INPUT for a condition that is null, which a variable with a default may be. */
   variant(known: KnownOperation, coerced: Readonly<Record<string, unknown>>): Variant {
+    for (const name of known.flags) {
+      if (typeof coerced[name] !== 'boolean') throw invalidInput(name, 'NULL', `The condition $${name} must not be null.`);
+    }
     const key = known.flags.length === 0 ? '' : known.flags.map((name) => (coerced[name] === true ? '1' : '0')).join('');
     const kept = known.variants.get(key);
     if (kept !== undefined) return kept;

@@ -57,10 +57,11 @@ export class TestFederation {
   }
 
   async gateway(environment: Record<string, string> = {}): Promise<TestGateway> {
-    if (environment['REGISTRY_FILE'] === undefined && environment['REGISTRY'] === undefined) this.writeRegistry();
+    const ownRegistry = environment['REGISTRY_FILE'] !== undefined || environment['REGISTRY'] !== undefined;
+    if (!ownRegistry) this.writeRegistry();
     const config = readConfig({
       PORT: '0',
-      REGISTRY_FILE: this.registryFile,
+      ...(ownRegistry ? {} : { REGISTRY_FILE: this.registryFile }),
       SUPERGRAPH_FILE: this.supergraphFile,
       GATEWAY_PRIVATE_KEY: JSON.stringify(this.gatewayKey.privateJwk),
       UPSTREAM_TIMEOUT_MS: '500',
