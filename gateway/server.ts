@@ -73,6 +73,10 @@ export async function startGateway(config: GatewayConfig, logger: Logger): Promi
 
   let draining = false;
   const app = httpServer(config);
+  // A kept-alive connection with a request under way would otherwise hold the drain up after its answer.
+  app.addHook('onSend', async (_request, reply) => {
+    if (draining) reply.header('connection', 'close');
+  });
   registerCors(app, config.corsOrigins);
   registerRoutes(app, { apollo, metrics: metrics.registry, isReady: () => !draining });
   // Names and keys are there for the first request if the instances are; the gateway starts without them as well.
@@ -90,20 +94,22 @@ export async function startGateway(config: GatewayConfig, logger: Logger): Promi
     metrics: metrics.registry,
   });
 
+  const drain = async () => {
+    draining = true;
+    await subscriptions.close();
+    await app.close();
+    await apollo.stop();
+    await upstream.close();
+    directory.close();
+    registry.close();
+  };
+  let drained: Promise<void> | undefined;
   const { port } = app.server.address() as AddressInfo;
   return {
     url: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`,
     port,
     metrics,
-    async close() {
-      draining = true;
-      await subscriptions.close();
-      await app.close();
-      await apollo.stop();
-      await upstream.close();
-      directory.close();
-      registry.close();
-    },
+    close: () => (drained ??= drain()),
   };
 }
 

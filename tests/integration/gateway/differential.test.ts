@@ -16,7 +16,7 @@ const misbehaviours: Readonly<Record<string, Misbehaviour | undefined>> = {
   failed: () => ({ body: '{"data":null,"errors":[{"message":"secret detail"}]}' }),
   refused: () => ({ status: 401, body: '{"errors":[{"message":"secret","extensions":{"code":"UNAUTHENTICATED","reason":"TOKEN_REVOKED"}}]}' }),
   malformed: (real) => ({ body: JSON.stringify(real).replaceAll('"end":"2026', '"end":"never') }),
-  tooLarge: () => ({ body: `{"data":"${'x'.repeat(3 * 1024 * 1024)}"}` }),
+  tooLarge: () => ({ body: `{"data":"${'x'.repeat(400_000)}"}` }),
 };
 
 describe('the compiled executor and the stock one', () => {
@@ -34,7 +34,7 @@ describe('the compiled executor and the stock one', () => {
     // Copies home holds of its partners: one that is still true, one of a booking that is gone.
     anna?.entries.push(...entries('anna-burg', 2, 2, 'burg'), ...entries('gone', 1, 7, 'burg'), ...entries('anna-chor', 1, 4, 'chor'));
     anna?.coupledIn.push('nowhere');
-    const environment = { BREAKER_FAILURES: '1000', LIMIT_ALIASES: '200', LIMIT_COST: '100000', LIMIT_DEPTH: '30' };
+    const environment = { BREAKER_FAILURES: '1000', LIMIT_ALIASES: '200', LIMIT_COST: '100000', LIMIT_DEPTH: '30', UPSTREAM_MAX_BYTES: '300000', UPSTREAM_TIMEOUT_MS: '20000', LIMIT_REQUEST_MS: '60000' };
     compiled = await federation.gateway({ ...environment, COMPILED_EXECUTOR: 'true' });
     stock = await federation.gateway({ ...environment, COMPILED_EXECUTOR: 'false' });
     tokens = {

@@ -45,6 +45,8 @@ export class FakeInstance {
   /** Link keys of partners, by code. */
   readonly partners = new Map<string, TestKey>();
   misbehaviour: Misbehaviour | undefined;
+  /** Holds answers back until it resolves. */
+  beforeAnswer: (() => Promise<void>) | undefined;
   /** Ids in the order they were noted by `addNote`. */
   readonly notes: string[] = [];
   wellKnown: () => unknown = () => this.publicDocument();
@@ -123,6 +125,7 @@ export class FakeInstance {
     const { query, variables = {} } = JSON.parse(raw) as { query: string; variables?: Record<string, unknown> };
     this.requests.push({ headers: request.headers, query, variables, raw });
     if (this.misbehaviour === 'hang') return;
+    await this.beforeAnswer?.();
     const result = this.execute(request, query, variables);
     const tampered = this.misbehaviour?.(result);
     response.statusCode = tampered?.status ?? (result.data === undefined ? 401 : 200);
