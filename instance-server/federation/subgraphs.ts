@@ -79,7 +79,7 @@ function instanceSdl(schema: GraphQLSchema, shared: Set<string>): string {
       const directives: Directives = {};
       if (isObjectType(type) && typeof type.extensions.entityKey === 'string') directives.key = { fields: type.extensions.entityKey };
       if (isObjectType(type) && shared.has(type.name)) directives.shareable = {};
-      if (type.name === 'LinkedGrant') directives.inaccessible = {};
+      if (type.name === 'LinkedGrant') Object.assign(directives, { inaccessible: {}, shareable: {} });
       type.extensions = { directives };
       return type;
     },
@@ -118,7 +118,8 @@ function linkedSdl(schema: GraphQLSchema, stitched: StitchedField[]): string {
         if (!wanted.has(candidate.name) && candidate.name !== 'Query') return null;
         const directives: Directives = {};
         if (candidate.name === owner) directives.key = { fields: key };
-        else if (isObjectType(candidate) && candidate.name !== 'Query') directives[candidate.name === 'LinkedGrant' ? 'inaccessible' : 'shareable'] = {};
+        else if (isObjectType(candidate) && candidate.name !== 'Query') directives.shareable = {};
+        if (candidate.name === 'LinkedGrant') directives.inaccessible = {};
         candidate.extensions = { directives };
         return candidate;
       },

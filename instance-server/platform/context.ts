@@ -47,9 +47,10 @@ export interface Feeds {
 
 /** What every service method gets first: who asks, and what belongs to this one request. */
 export class RequestContext {
-  #viewer: Viewer;
-  #viewerMask: number;
-  readonly #loaders = new Map<object, DataLoader<never, unknown>>();
+  // Not #private: Apollo Server copies the context object, which leaves #private members behind.
+  private currentViewer: Viewer;
+  private currentMask: number;
+  private readonly loaders = new Map<object, DataLoader<never, unknown>>();
 
   constructor(
     viewer: Viewer,
@@ -60,16 +61,16 @@ export class RequestContext {
     readonly clock: Clock,
     readonly feeds: Feeds,
   ) {
-    this.#viewer = viewer;
-    this.#viewerMask = viewerMask(viewer, viaGateway);
+    this.currentViewer = viewer;
+    this.currentMask = viewerMask(viewer, viaGateway);
   }
 
   get viewer(): Viewer {
-    return this.#viewer;
+    return this.currentViewer;
   }
 
   get viewerMask(): number {
-    return this.#viewerMask;
+    return this.currentMask;
   }
 
   /**
@@ -77,9 +78,9 @@ export class RequestContext {
    * Mutations run one after the other, so nothing of an earlier viewer is still being resolved.
    */
   signIn(viewer: AccountViewer): void {
-    this.#viewer = viewer;
-    this.#viewerMask = viewerMask(viewer, this.viaGateway);
-    this.#loaders.clear();
+    this.currentViewer = viewer;
+    this.currentMask = viewerMask(viewer, this.viaGateway);
+    this.loaders.clear();
   }
 
   now(): Date {
@@ -88,10 +89,10 @@ export class RequestContext {
 
   /** One loader per request and owner, so that nothing loaded for one viewer is ever given to another. */
   loader<K, V>(owner: object, create: () => DataLoader<K, V, string> | DataLoader<K, V>): DataLoader<K, V> {
-    let loader = this.#loaders.get(owner) as DataLoader<K, V> | undefined;
+    let loader = this.loaders.get(owner) as DataLoader<K, V> | undefined;
     if (!loader) {
       loader = create() as DataLoader<K, V>;
-      this.#loaders.set(owner, loader as unknown as DataLoader<never, unknown>);
+      this.loaders.set(owner, loader as unknown as DataLoader<never, unknown>);
     }
     return loader;
   }

@@ -1,3 +1,5 @@
+// Decorated classes need it before they are defined; every one of them imports this module.
+import 'reflect-metadata';
 import { Extensions } from 'type-graphql';
 
 /**
