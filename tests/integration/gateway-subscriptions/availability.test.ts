@@ -58,6 +58,26 @@ describe('an instance that is down', () => {
     expect(await raw.closed).toEqual(unavailable);
   });
 
+  test('does not close a client that has left it before', async () => {
+    scene = await Scene.start();
+    const never = Promise.withResolvers<void>();
+    scene.castle.beforeAck = () => never.promise;
+    const staying = scene.client(scene.castleTokens.token(), 0).subscribe('staying');
+    const [socket] = await scene.castle.sockets.atLeast(1);
+    const left = await scene.rawClient();
+    await left.init(scene.castleTokens.token());
+    left.subscribe('1', calendarChanged, { guideId: 'left' });
+    left.send({ type: 'complete', id: '1' });
+    left.send({ type: 'ping' });
+    await left.messages.first(({ type }) => type === 'pong');
+    socket?.close(4500, 'refused');
+    expect(await staying.result).toMatchObject(unavailable);
+    left.subscribe('2', calendarChanged, { guideId: 'back' });
+    never.resolve();
+    await scene.castle.operation('back');
+    expect(left.socket.readyState).toBe(left.socket.OPEN);
+  });
+
   const addresses = ['ftp://castle.example', 'http://castle.example#fragment', 'castle', ''];
   test.each(addresses)('with the address "%s", nobody can open a socket to, closes with 1013', async (address) => {
     scene = await Scene.start();
