@@ -89,15 +89,23 @@ export const identityRepository = {
     return rows.map((row) => ({ id: row.id, accountId: row.account_id }));
   },
 
-  async insertAccount(tx: Tx, account: { id: string; email: string; displayName: string; guideId: string | null; roles: Role[] }): Promise<void> {
-    await tx
+  /**
+   * False when the address or the guide has an account already. Asked for with `on conflict` rather than found out by an error:
+   * PostgreSQL writes the offending values of a violated rule into its log.
+   */
+  async insertAccount(tx: Tx, account: { id: string; email: string; displayName: string; guideId: string | null; roles: Role[] }): Promise<boolean> {
+    const inserted = await tx
       .insertInto('account')
       .values({ id: account.id, email: account.email, display_name: account.displayName, password_hash: null, state: 'INVITED', guide_id: account.guideId })
-      .execute();
+      .onConflict((conflict) => conflict.doNothing())
+      .returning('id')
+      .executeTakeFirst();
+    if (!inserted) return false;
     await tx
       .insertInto('account_role')
       .values(account.roles.map((role) => ({ account_id: account.id, role })))
       .execute();
+    return true;
   },
 
   async insertInvitation(tx: Tx, invitation: { id: string; accountId: string; tokenHash: string; createdAt: Date; expiresAt: Date }): Promise<void> {

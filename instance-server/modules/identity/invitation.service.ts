@@ -1,7 +1,6 @@
 import { newId, newToken, sha256Hex } from '../../platform/crypto.js';
 import type { RequestContext, Role } from '../../platform/context.js';
 import type { Database, Tx } from '../../platform/database/database.js';
-import { isViolationOf } from '../../platform/database/errors.js';
 import { AlreadyExistsError, InputReason, invalidInput, notFound, Refusal } from '../../platform/errors/user-error.js';
 import { once } from '../../platform/idempotency.js';
 import { enqueue } from '../../platform/jobs.js';
@@ -36,7 +35,7 @@ export class InvitationService {
     if (roles.length === 0 || roles.includes('GUIDE')) {
       throw invalidInput('input.roles', roles.length === 0 ? InputReason.REQUIRED : InputReason.CONFLICTING, 'Name STAFF, ADMINISTRATOR or both.');
     }
-    return this.#inOwnTransaction(async (tx) => {
+    return this.database.app.transaction(async (tx) => {
       const { outcome } = await once(ctx, tx, 'inviteAccount', input.idempotencyKey, { email, displayName, roles }, async () => ({
         accountId: await this.invite(tx, ctx.viewer, ctx.now(), { email, displayName, roles, guideId: null }),
       }));
@@ -47,7 +46,7 @@ export class InvitationService {
   async inviteGuide(ctx: RequestContext, input: InviteGuideInput): Promise<string> {
     const email = checkEmail(input.email, 'input.email');
     if (!isUuid(input.guideId)) throw notFound('input.guideId');
-    return this.#inOwnTransaction(async (tx) => {
+    return this.database.app.transaction(async (tx) => {
       const { outcome } = await once(ctx, tx, 'inviteGuide', input.idempotencyKey, { email, guideId: input.guideId }, async () => {
         const guide = await tx.selectFrom('guide').select(['first_name', 'last_name']).where('id', '=', input.guideId).executeTakeFirst();
         if (!guide) throw notFound('input.guideId');
@@ -61,7 +60,10 @@ export class InvitationService {
   /** Makes the account and its invitation; the mail follows when the transaction commits. */
   async invite(tx: Tx, actor: Actor, now: Date, account: NewAccount): Promise<string> {
     const id = newId();
-    await repository.insertAccount(tx, { id, ...account });
+    if (!(await repository.insertAccount(tx, { id, ...account }))) {
+      const taken = await repository.accountBy(tx, { email: account.email });
+      throw new Refusal(new AlreadyExistsError(taken ? 'input.email' : 'input.guideId'));
+    }
     const invitationId = newId();
     await repository.insertInvitation(tx, {
       id: invitationId,
@@ -74,15 +76,5 @@ export class InvitationService {
     await this.audit.record(tx, actor, now, { action: 'account.invited', subjectType: 'account', subjectId: id, after: { roles: account.roles } });
     await enqueue(tx, 'send-invitation', { invitationId }, `invitation:${invitationId}`);
     return id;
-  }
-
-  async #inOwnTransaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
-    try {
-      return await this.database.app.transaction(work);
-    } catch (error) {
-      if (isViolationOf(error, 'account_email_unique')) throw new Refusal(new AlreadyExistsError('input.email'));
-      if (isViolationOf(error, 'account_guide_id_unique')) throw new Refusal(new AlreadyExistsError('input.guideId'));
-      throw error;
-    }
   }
 }
