@@ -55,7 +55,12 @@ export class Database {
         entities: [...entities],
         clientUrl: roleUrl(url, role, secret),
         pool: { min: 0, max: poolSize },
-        driverOptions: { statement_timeout: statementTimeoutMs, application_name: `lotse-${role}` },
+        driverOptions: {
+          statement_timeout: statementTimeoutMs,
+          application_name: `lotse-${role}`,
+          // The ORM leaves instants as text for its entities to convert; plain rows want them as Date, like those of the bare pools.
+          types: { getTypeParser: pg.types.getTypeParser },
+        },
         // Migrations alone change the schema.
         ensureDatabase: false,
         debug: false,
