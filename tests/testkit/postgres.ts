@@ -28,7 +28,8 @@ export function databaseUrl(database: string, login?: { user: string; password: 
   return url.href;
 }
 
-async function asAdmin<T>(work: (client: Client) => Promise<T>): Promise<T> {
+/** One superuser's session in the database `postgres`, for as long as `work` takes. */
+export async function asAdmin<T>(work: (client: Client) => Promise<T>): Promise<T> {
   const client = new Client({ connectionString: adminUrl() });
   await client.connect();
   try {

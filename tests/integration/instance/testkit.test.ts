@@ -1,0 +1,26 @@
+import { Cleanup } from '../../testkit/cleanup.js';
+import { client, login } from '../../testkit/client.js';
+import { createInstance, startInstanceHere, startInstanceProcess } from '../../testkit/instance.js';
+import { PASSWORD, Records } from '../../testkit/records.js';
+
+const cleanup = new Cleanup();
+afterAll(() => cleanup.run());
+
+const ME = '{ me { id role instance { code name } } }';
+
+test('a server in this process and one of its own process serve the same instance, and accept each other’s tokens', async () => {
+  const instance = cleanup.own(await createInstance({ code: 'kit', name: 'Kit House' }), (made) => made.drop());
+  const records = cleanup.own(await Records.open(instance), (opened) => opened.close());
+  const here = cleanup.own(await startInstanceHere(instance), (server) => server.stop());
+  const there = cleanup.own(await startInstanceProcess(instance), (server) => server.stop());
+  const staff = await records.account(['STAFF']);
+  const { token } = await records.signIn(staff);
+  const session = await login(there.url, staff.email, PASSWORD);
+  const expected = { me: { id: staff.id, role: 'STAFF', instance: { code: 'kit', name: 'Kit House' } } };
+  for (const url of [here.url, there.url]) {
+    for (const bearer of [token, session.accessToken]) {
+      const { data, errors } = await client(url).query(ME, {}, bearer);
+      expect({ data, errors }).toEqual({ data: expected, errors: undefined });
+    }
+  }
+});
