@@ -224,9 +224,8 @@ export class Upstream {
   #stop(): void {
     clearTimeout(this.#outage);
     this.#idle.abort();
+    // An open socket is closed by graphql-ws with its last operation; one that is still connecting is not.
     if (this.#connectedAt === undefined) this.#socket?.terminate();
-    // Rejects when it was just connecting: the attempt was cut above.
-    Promise.resolve(this.#client.dispose()).catch(() => undefined);
     this.#options.onIdle();
   }
 }

@@ -113,6 +113,14 @@ describe('a gateway that restarts', () => {
     }
   });
 
+  test('does not wait for instances that do not answer the close', async () => {
+    scene = await Scene.start();
+    scene.client(scene.castleTokens.token(), 0).subscribe('guide-1');
+    (await scene.castle.operation('guide-1')).socket.pause();
+    await scene.gateway.stop();
+    expect(await scene.gateway.metric('upstream_sockets')).toBe(0);
+  });
+
   test('does not wait for clients that do not answer the close', async () => {
     scene = await Scene.start();
     const raw = await scene.rawClient();

@@ -108,6 +108,19 @@ describe('after clients have left', () => {
     expect(await timers.waiting()).toEqual([]);
   });
 
+  test('while their instance is still connecting, the attempt is cut', async () => {
+    scene = await Scene.start({ settings: { upstreamConnectTimeoutMs: 600_000 } });
+    const never = Promise.withResolvers<void>();
+    scene.castle.beforeAck = () => never.promise;
+    const client = scene.client(scene.castleTokens.token(), 0);
+    const operation = client.subscribe('guide-1');
+    await scene.castle.sockets.atLeast(1);
+    operation.unsubscribe();
+    await scene.gateway.closed({ clients: 1, instances: 1 });
+    await client.closes.atLeast(1);
+    expect(await timers.waiting()).toEqual([]);
+  });
+
   test('an id used twice while it is prepared leaves no operation behind', async () => {
     scene = await Scene.start();
     const raw = await scene.rawClient();
@@ -123,17 +136,17 @@ describe('after clients have left', () => {
     expect(await scene.gateway.metric('operations')).toBe(0);
   });
 
-  test('one upstream socket serves the next viewer again', async () => {
+  test('the next viewer is served as the first was, a lost socket included', async () => {
     scene = await Scene.start();
     for (const round of [1, 2]) {
       const guideId = `guide-${round}`;
       const operation = scene.client(scene.castleTokens.token()).subscribe(guideId);
-      const upstream = await scene.castle.operation(guideId);
-      upstream.emit('a');
-      await operation.events.atLeast(1);
+      (await scene.castle.operation(guideId)).socket.terminate();
+      await operation.events.first(({ kind }) => kind === 'REFETCH');
       operation.unsubscribe();
-      await scene.gateway.closed({ clients: round, instances: round });
+      await scene.gateway.closed({ clients: round, instances: 2 * round });
     }
-    expect(scene.castle.sockets.items).toHaveLength(2);
+    expect(scene.castle.sockets.items).toHaveLength(4);
+    expect(await timers.waiting()).toEqual([]);
   });
 });

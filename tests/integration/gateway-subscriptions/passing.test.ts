@@ -102,6 +102,23 @@ describe('a subscription at the gateway', () => {
     ]);
   });
 
+  test('gets errors beside its data as well with their stable code, and faults masked', async () => {
+    const raw = await scene.rawClient();
+    await raw.init(scene.castleTokens.token());
+    raw.subscribe('1', calendarChanged, { guideId: 'g' });
+    const { id, socket } = await scene.castle.operation('g');
+    const errors = [
+      { message: 'Not for you', path: ['calendarChanged'], extensions: { code: 'FORBIDDEN' } },
+      { message: 'relation does not exist', extensions: { code: 'SQL_BROKEN' } },
+    ];
+    socket.send(JSON.stringify({ type: 'next', id, payload: { data: null, errors } }));
+    const { payload } = await raw.messages.first(({ type }) => type === 'next');
+    expect(payload).toEqual({
+      data: null,
+      errors: [errors[0], { message: 'Internal server error', extensions: { code: 'INTERNAL_SERVER_ERROR' } }],
+    });
+  });
+
   test('leaves nothing personal in the log', async () => {
     const token = scene.castleTokens.token({ account: 'account-canary' });
     const operation = scene.client(token).subscribe('guide-canary');

@@ -55,6 +55,19 @@ describe('when the socket to the instance is lost', () => {
     expect(await scene.gateway.metric('upstream_reconnects_total')).toBeGreaterThanOrEqual(1);
   });
 
+  test('the late end of a socket that has failed is not taken for the end of its successor', async () => {
+    const { operation, upstream } = await subscribed('guide-1');
+    upstream.socket.send('garbage');
+    // It does not answer the close either.
+    upstream.socket.pause();
+    const again = await scene.castle.operations.first((candidate) => candidate !== upstream);
+    await scene.gateway.closed({ instances: 1 });
+    again.emit('after');
+    expect(await operation.events.atLeast(3)).toEqual([entry('before'), refetch, entry('after')]);
+    const lost = scene.gateway.logged.items.filter((line) => line.includes('"no connection to the instance"'));
+    expect(lost).toHaveLength(1);
+  });
+
   test('a message for an operation nobody has is ignored', async () => {
     const { client, operation, upstream } = await subscribed('guide-1');
     upstream.socket.send(JSON.stringify({ type: 'next', id: 'unknown', payload: { data: { calendarChanged: null } } }));
@@ -113,7 +126,10 @@ describe('the registry', () => {
     const abroad = scene.client(scene.abbeyTokens.token());
     const other = abroad.subscribe('guide-1');
     const neighbour = await scene.abbey.operation('guide-1');
+    const idle = await scene.rawClient();
+    await idle.init(scene.castleTokens.token());
     scene.directory.remove('castle');
+    expect(await idle.closed).toEqual({ code: 1012, reason: 'The instance was removed' });
     await client.closes.atLeast(1);
     await upstream.ended;
     neighbour.emit('untouched');
