@@ -18,7 +18,6 @@ const accessHeader = z.object({ alg: z.literal('ES256'), typ: z.literal(accessTy
 
 const accessClaims = z.object({
   iss: z.string().min(1),
-  aud: z.string(),
   sub: z.string().min(1),
   sid: z.string().min(1),
   role: z.enum(['GUIDE', 'STAFF', 'ADMINISTRATOR']),
@@ -58,8 +57,8 @@ async function verify(token: string, directory: Directory, keys: AccessKeys): Pr
   const header = accessHeader.safeParse(decoded?.header);
   const claims = accessClaims.safeParse(decoded?.payload);
   if (!header.success || !claims.success) throw unauthenticated('TOKEN_INVALID');
-  const { iss, aud, sub, sid, role, iat, exp } = claims.data;
-  if (aud !== iss || exp - iat > maxAccessSeconds) throw unauthenticated('TOKEN_INVALID');
+  const { iss, sub, sid, role, iat, exp } = claims.data;
+  if (exp - iat > maxAccessSeconds) throw unauthenticated('TOKEN_INVALID');
   if (directory.get(iss) === undefined) throw unauthenticated('ISSUER_UNKNOWN');
 
   const { kid } = header.data;

@@ -53,7 +53,11 @@ describe('limits', () => {
 
   test('tokens', async () => {
     const { status, errors } = await gateway.ask({ query: `{ me { ${'id '.repeat(60)} } }` }, token);
-    expect({ status, code: errors?.[0]?.extensions['code'] }).toEqual({ status: 400, code: 'OPERATION_LIMIT_EXCEEDED' });
+    expect({ status, message: errors?.[0]?.message, code: errors?.[0]?.extensions['code'] }).toEqual({
+      status: 400,
+      message: 'Syntax Error: Document contains more that 60 tokens. Parsing aborted.',
+      code: 'OPERATION_LIMIT_EXCEEDED',
+    });
   });
 
   test('fields that multiply through fragments', async () => {

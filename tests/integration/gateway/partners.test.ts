@@ -52,7 +52,7 @@ describe.each([{ executor: 'compiled' }, { executor: 'stock' }])('partners that 
     ['answers an id that is a number', 'MALFORMED', changed('"id":"anna-burg-000"', '"id":7')],
     ['answers an endless id', 'MALFORMED', changed('"id":"anna-burg-000"', `"id":"${'x'.repeat(201)}"`)],
     ['answers a start that is no instant', 'MALFORMED', changed('2026-05-01T11:00:00.000Z', '1 May 2026 11:00')],
-    ['answers an entry that ends before it starts', 'MALFORMED', changed('"end":"2026-05-01', '"end":"2026-04-01')],
+    ['answers an entry that ends before it starts', 'MALFORMED', changed('"end":"2026-05-01T12', '"end":"2026-05-01T10')],
     ['answers an entry outside the range', 'MALFORMED', listOf('[{"id":"x","start":"2026-07-01T00:00:00Z","end":"2026-07-01T01:00:00Z"}]')],
     ['answers one id twice', 'MALFORMED', listOf(`[${entry('')},${entry(',"offerTitle":"other"')}]`)],
     ['answers an entry that is null', 'MALFORMED', listOf('[null]')],
@@ -124,6 +124,15 @@ describe.each([{ executor: 'compiled' }, { executor: 'stock' }])('partners that 
       expect(errors?.[0]?.extensions['reason']).toBe('FAILED');
     }
     expect(burg.requests).toHaveLength(4);
+  });
+
+  test('answers that are too large never open the circuit: what is asked for decides', async () => {
+    const own = await federation.gateway({ ...environment, REGISTRY: registryOf(home, burg, chor), BREAKER_FAILURES: '1' });
+    burg.misbehaviour = () => ({ body: `{"data":"${'x'.repeat(30_000)}"}` });
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      const { errors } = await own.ask(question, token);
+      expect(errors?.[0]?.extensions['reason']).toBe('TOO_LARGE');
+    }
   });
 
   test('home that is down: nothing is shown, and the reason is said', async () => {

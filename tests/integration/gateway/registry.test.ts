@@ -89,8 +89,11 @@ describe('the registry', () => {
   test('pinned keys are the only ones', async () => {
     const pinned = testKey();
     const registry = { instances: [{ code: 'ahof', endpoint: ahof.url, keys: { keys: [pinned.publicJwk] } }] };
-    const gateway = await federation.gateway({ REGISTRY: JSON.stringify(registry) });
+    const gateway = await federation.gateway({ REGISTRY: JSON.stringify(registry), DIRECTORY_COOL_DOWN_MS: '0' });
+    const asked = ahof.wellKnownRequests;
     expect((await gateway.ask(me, ahof.token(undefined))).errors?.[0]?.extensions['reason']).toBe('TOKEN_INVALID');
+    // Nothing the instance says could change that, so it is not asked.
+    expect(ahof.wellKnownRequests).toBe(asked);
     expect((await gateway.ask(me, accessToken('ahof', pinned))).errors?.[0]?.extensions['reason']).toBe('TOKEN_REVOKED');
   });
 

@@ -154,6 +154,7 @@ describe.each([{ executor: 'compiled' }, { executor: 'stock' }])('routing, by th
       [signToken({ typ: 'JWT', key, claims }), 'TOKEN_INVALID'],
       [signToken({ typ: 'lotse-grant+jwt', key, claims }), 'TOKEN_INVALID'],
       [signToken({ typ, key, claims: { ...claims, sid: undefined } }), 'TOKEN_INVALID'],
+      [signToken({ typ, key, claims: { ...claims, padding: 'x'.repeat(4_000) } }), 'TOKEN_INVALID'],
       [ahof.grant(anna, 'ahof'), 'TOKEN_INVALID'],
     ];
     for (const [token, reason] of rejected) {
