@@ -1,0 +1,174 @@
+import { randomUUID } from 'node:crypto';
+import { OperatorClient } from '../../scripts/operator/client.js';
+import type { RoleName } from './client.js';
+import type { Canaries } from './federation-canaries.js';
+import type { ServerProcess } from './federation-processes.js';
+import type { TestInstance } from './instance.js';
+import { operatorKey } from './keys.js';
+import type { Records, TestAccount } from './records.js';
+
+/** All planted bookings lie on this day, in the future of every clock. */
+export const DAY = '2031-05-05';
+export const RANGE = { start: `${DAY}T00:00:00.000Z`, end: '2031-05-06T00:00:00.000Z' };
+
+export const at = (hour: number, minute = 0): Date => new Date(Date.parse(RANGE.start) + (hour * 60 + minute) * 60_000);
+
+export interface PlantedOffer {
+  readonly id: string;
+  readonly title: string;
+}
+
+export interface PlantedBooking {
+  readonly id: string;
+  readonly assignmentId: string | undefined;
+  readonly start: string;
+  readonly end: string;
+  readonly offer: PlantedOffer;
+  readonly customer: { name: string; email: string; phone: string };
+  readonly partySize: number;
+  readonly language: string;
+  readonly notes: string;
+}
+
+/** A guide of one house, with his account there. */
+export interface Person {
+  readonly id: string;
+  readonly globalId: string | null;
+  readonly firstName: string;
+  readonly lastName: string;
+  readonly email: string;
+  readonly phone: string;
+  readonly account: TestAccount;
+  readonly displayName: string;
+  /** By start. */
+  readonly bookings: PlantedBooking[];
+}
+
+export interface CalendarEntry {
+  id: string;
+  start: string;
+  end: string;
+  origin: 'LOCAL' | 'FOREIGN';
+  offerTitle: string;
+  instance: { code: string; name: string; url: string };
+  details: { bookingId: string; customer: PlantedBooking['customer']; partySize: number; language: string; notes: string } | null;
+}
+
+/** One instance of the federation: its process, its database, who and what is in it. */
+export class House {
+  readonly guides = new Map<string, Person>();
+  readonly offers: PlantedOffer[] = [];
+  /** Bookings without a guide, the cancelled one last. */
+  readonly unassigned: PlantedBooking[] = [];
+  readonly operator: OperatorClient;
+  staff!: TestAccount;
+  administrator!: TestAccount;
+
+  constructor(
+    readonly instance: TestInstance,
+    readonly server: ServerProcess,
+    readonly records: Records,
+    readonly canaries: Canaries,
+    readonly mailDirectory: string,
+  ) {
+    this.operator = new OperatorClient(server.url, operatorKey);
+  }
+
+  get code(): string {
+    return this.instance.code;
+  }
+
+  get url(): string {
+    return this.server.url;
+  }
+
+  get info(): CalendarEntry['instance'] {
+    return { code: this.code, name: `House ${this.code}`, url: `https://${this.code}.example` };
+  }
+
+  guide(name: string): Person {
+    const guide = this.guides.get(name);
+    if (!guide) throw new Error(`${this.code} has no guide ${name}`);
+    return guide;
+  }
+
+  /** A session of its own. */
+  async token(account: TestAccount, role: RoleName = account.roles[0] ?? 'STAFF', now = new Date()): Promise<string> {
+    return (await this.records.signIn(account, role, now)).token;
+  }
+
+  staffToken(): Promise<string> {
+    return this.token(this.staff);
+  }
+
+  guideToken(name: string): Promise<string> {
+    return this.token(this.guide(name).account, 'GUIDE');
+  }
+
+  /** As the guide himself and the staff of this house see it. */
+  localEntry({ assignmentId = '', start, end, offer, id, customer, partySize, language, notes }: PlantedBooking): CalendarEntry {
+    return { id: assignmentId, start, end, origin: 'LOCAL', offerTitle: offer.title, instance: this.info, details: { bookingId: id, customer, partySize, language, notes } };
+  }
+
+  /** As the guide sees it from another house. */
+  foreignEntry(booking: PlantedBooking): CalendarEntry {
+    return { ...this.localEntry(booking), origin: 'FOREIGN', details: null };
+  }
+
+  async plantStaff(): Promise<void> {
+    this.staff = await this.#account(['STAFF'], 'staff');
+    this.administrator = await this.#account(['ADMINISTRATOR'], 'administrator');
+    for (const which of ['first', 'second']) {
+      const title = `Tour ${this.canaries.plant(this.code, `${which} offer title`)}`;
+      const description = this.canaries.plant(this.code, `${which} offer description`);
+      this.offers.push({ id: await this.records.offer({ title, description }), title });
+    }
+    this.unassigned.push(await this.plantBooking('unassigned booking', undefined, at(3)), await this.plantBooking('cancelled booking', undefined, at(4), true));
+  }
+
+  async plantGuide(name: string, globalId: string | null, firstHour: number): Promise<Person> {
+    const plant = (field: string): string => this.canaries.plant(this.code, `${name} ${field}`);
+    const profile = {
+      firstName: `F${plant('first name')}`,
+      lastName: `L${plant('last name')}`,
+      email: this.canaries.email(this.code, `${name} profile email`),
+      phone: this.canaries.phone(this.code, `${name} phone`),
+    };
+    const id = await this.records.guide({ ...profile, globalId: globalId ?? undefined, offerIds: this.offers.map((offer) => offer.id) });
+    const account = await this.#account(['GUIDE'], name, id);
+    const guide: Person = { id, globalId, ...profile, account, displayName: `${profile.firstName} ${profile.lastName}`, bookings: [] };
+    this.guides.set(name, guide);
+    for (const hour of [firstHour, firstHour + 1]) guide.bookings.push(await this.plantBooking(`${name} booking at ${hour}`, id, at(hour)));
+    return guide;
+  }
+
+  /** An hour long. */
+  async plantBooking(what: string, guideId: string | undefined, start: Date, cancelled = false): Promise<PlantedBooking> {
+    const { canaries, code } = this;
+    const [offer] = this.offers;
+    if (!offer) throw new Error('plant the offers first');
+    const customer = { name: `C${canaries.plant(code, `${what}: customer name`)}`, email: canaries.email(code, `${what}: customer email`), phone: canaries.phone(code, `${what}: customer phone`) };
+    const content = { partySize: 7, language: 'de', notes: `Note ${canaries.plant(code, `${what}: notes`)}` };
+    const planted = await this.records.booking(offer.id, start, {
+      customer,
+      ...content,
+      guideIds: guideId === undefined ? [] : [guideId],
+      ...(cancelled && { cancelled: { reason: canaries.plant(code, `${what}: cancellation reason`), origin: 'CUSTOMER', at: new Date() } }),
+    });
+    return { id: planted.id, assignmentId: planted.assignmentIds[0], start: planted.start.toISOString(), end: planted.end.toISOString(), offer, customer, ...content };
+  }
+
+  async #account(roles: RoleName[], who: string, guideId?: string): Promise<TestAccount> {
+    const account = await this.records.account(roles, { guideId, email: this.canaries.email(this.code, `${who} account email`) });
+    await this.records.query('update account set display_name = $2 where id = $1', [account.id, this.canaries.plant(this.code, `${who} account name`)]);
+    return account;
+  }
+}
+
+/** A living coupling of one guide in two houses, in both their databases. Servers hear of it at once. */
+export async function plantCoupling(one: House, other: House, globalId: string, guideIds: readonly [string, string]): Promise<string> {
+  const id = randomUUID();
+  await one.records.seed.coupling({ id, link: { partnerCode: other.code }, guideId: guideIds[0], globalId });
+  await other.records.seed.coupling({ id, link: { partnerCode: one.code }, guideId: guideIds[1], globalId, requestedHere: false });
+  return id;
+}
