@@ -97,6 +97,18 @@ $$;
 revoke all on function calendar_entry(uuid, uuid) from public;
 grant execute on function calendar_entry(uuid, uuid) to lotse_app, lotse_guide;
 
+-- A guide's own profile, asked for by local id, global id or an alias of it; any other id gives no row.
+create function profile_of_guide(p_guide uuid, p_asked text) returns setof guide
+language sql stable security definer set search_path = pg_catalog, public
+as $$
+  select g.* from public.guide g
+  where g.id = p_guide
+    and (g.id::text = lower(p_asked) or g.global_id = p_asked
+      or exists (select 1 from public.guide_alias a where a.global_id = p_asked and a.guide_id = g.id))
+$$;
+revoke all on function profile_of_guide(uuid, text) from public;
+grant execute on function profile_of_guide(uuid, text) to lotse_guide;
+
 -- Background jobs are queued by name through this alone; the queue itself belongs to the worker.
 create function enqueue_job(p_task text, p_payload json, p_key text) returns void
 language plpgsql security definer set search_path = pg_catalog, public

@@ -11,7 +11,7 @@ const KNOWN_TO_MIGRATIONS_ALONE: readonly RegExp[] = [
   /^drop view if exists "partner_assignment" cascade;$/,
   /^drop index "(link_living_partner|coupling_living_guide|guide_assignment_open_booking|settings_single_row)";$/,
   /^alter table "guide_assignment" drop constraint "guide_assignment_no_overlap";$/,
-  /^drop function if exists "(calendar_entry|calendar_of_guides?|enqueue_job)"\([a-z ,[\]]+\);$/,
+  /^drop function if exists "(calendar_entry|calendar_of_guides?|profile_of_guide|enqueue_job)"\([a-z ,[\]]+\);$/,
 ];
 
 /**

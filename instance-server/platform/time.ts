@@ -12,19 +12,28 @@ function refuse(message: string): never {
   throw new GraphQLError(message, { extensions: { code: 'BAD_USER_INPUT' } });
 }
 
+const daysInMonth = (year: number, month: number): number => new Date(Date.UTC(year, month, 0)).getUTCDate();
+
 function parseInstant(value: unknown): Date {
   if (typeof value !== 'string' || value.length > 40 || !INSTANT.test(value)) {
     refuse('DateTime wants an RFC 3339 instant with an offset, such as 2026-03-29T09:00:00+02:00.');
   }
-  let milliseconds: number;
-  try {
-    // Strict: the 30th of February is refused, not rolled over.
-    milliseconds = Temporal.Instant.from(value).epochMilliseconds;
-  } catch {
+  const milliseconds = Date.parse(value);
+  // Strict: what Date would roll over (the 30th of February, 24:00) or refuse is no instant.
+  const day = Number(value.slice(8, 10));
+  if (Number.isNaN(milliseconds) || day > daysInMonth(Number(value.slice(0, 4)), Number(value.slice(5, 7))) || value.slice(11, 13) === '24') {
     return refuse('DateTime names a day or time that does not exist.');
   }
   if (milliseconds < EARLIEST || milliseconds >= LATEST) refuse('DateTime must lie between 1970 and 2200.');
   return new Date(milliseconds);
+}
+
+/** An instant as hot reads have it: a Date, or the very text that is sent. */
+export type Instant = Date | string;
+
+function isoText(value: unknown): string {
+  if (typeof value === 'string' && value.length === 24 && value.endsWith('Z')) return value;
+  throw new GraphQLError('An instant is neither a Date nor UTC text.');
 }
 
 export const DateTimeScalar = new GraphQLScalarType<Date, string>({
@@ -32,7 +41,7 @@ export const DateTimeScalar = new GraphQLScalarType<Date, string>({
   description:
     'An instant as RFC 3339 text. Input wants an offset (`2026-03-29T09:00:00+02:00` or `…Z`); output is UTC with milliseconds (`2026-03-29T07:00:00.000Z`).',
   specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc3339',
-  serialize: (value) => (value instanceof Date ? value.toISOString() : new Date(value as string).toISOString()),
+  serialize: (value) => (value instanceof Date ? value.toISOString() : isoText(value)),
   parseValue: parseInstant,
   parseLiteral: (node) => parseInstant(node.kind === Kind.STRING ? node.value : undefined),
 });

@@ -1,13 +1,13 @@
 import { sql } from 'kysely';
 import type { Database } from '../../platform/database/database.js';
-import type { TimeRange } from '../../platform/time.js';
+import type { Instant, TimeRange } from '../../platform/time.js';
 
 /** A living assignment in full, as the calendar functions of the database give it. */
 export interface CalendarRow {
   guide_id: string;
   id: string;
-  start_at: Date;
-  end_at: Date;
+  start_at: Instant;
+  end_at: Instant;
   offer_title: string;
   booking_id: string;
   customer_name: string;
@@ -21,8 +21,8 @@ export interface CalendarRow {
 /** An assignment as it may leave the instance. */
 export interface RedactedRow {
   id: string;
-  start_at: Date;
-  end_at: Date;
+  start_at: Instant;
+  end_at: Instant;
   offer_title: string | null;
 }
 

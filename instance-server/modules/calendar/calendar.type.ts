@@ -1,5 +1,5 @@
 import { Field, ID, Int, ObjectType, registerEnumType } from 'type-graphql';
-import { DateTimeScalar } from '../../platform/time.js';
+import { DateTimeScalar, type Instant } from '../../platform/time.js';
 import { VisibleTo } from '../../platform/visibility/visible-to.js';
 import { Customer } from '../bookings/index.js';
 import { InstanceInfo } from '../settings/index.js';
@@ -43,10 +43,10 @@ export class CalendarEntry {
   id!: string;
 
   @Field(() => DateTimeScalar, { description: 'Start.' })
-  start!: Date;
+  start!: Instant;
 
   @Field(() => DateTimeScalar, { description: 'End; not included.' })
-  end!: Date;
+  end!: Instant;
 
   @Field(() => Origin, { description: 'Own instance or a linked one.' })
   origin!: Origin;

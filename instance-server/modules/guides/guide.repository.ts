@@ -1,11 +1,13 @@
 import { type ExpressionBuilder, type Selectable, sql } from 'kysely';
 import type { DB } from '../../entities.js';
-import type { Tx } from '../../platform/database/database.js';
+import type { Database, Tx } from '../../platform/database/database.js';
 import { isUuid } from '../../platform/validation.js';
 import type { GuideScope } from './guide.policy.js';
 import { Guide, type GuideFilter } from './guide.type.js';
 
-export function toGuide(row: Selectable<DB['guide']>): Guide {
+type GuideRow = Omit<Selectable<DB['guide']>, 'created_at' | 'global_id_minted_at'>;
+
+export function toGuide(row: GuideRow): Guide {
   return Object.assign(new Guide(), {
     id: row.id,
     globalId: row.global_id,
@@ -32,8 +34,19 @@ function withinScope(eb: ExpressionBuilder<DB, 'guide'>, scope: GuideScope) {
   }
 }
 
+const OWN_PROFILE = {
+  name: 'profile_of_guide',
+  text: 'select id, global_id, first_name, last_name, email, phone, languages, active, version from profile_of_guide($1, $2)',
+};
+
 /** SQL of guides. */
 export const guideRepository = {
+  /** What a guide asks of himself, through his own database role. */
+  async asGuide(database: Database, guideId: string, asked: string): Promise<Guide | undefined> {
+    const { rows } = await database.guide.query<GuideRow>({ ...OWN_PROFILE, values: [guideId, asked] });
+    return rows[0] && toGuide(rows[0]);
+  },
+
   /** By local id, global id or an alias of it. */
   async findAny(tx: Tx, scope: GuideScope, id: string): Promise<Guide | undefined> {
     const query = tx

@@ -39,7 +39,9 @@ export class GuideService {
   /** By local or global id; undefined when there is none that the viewer may see. */
   find(ctx: RequestContext, id: string): Promise<Guide | undefined> {
     if (id.length > 100) return Promise.resolve(undefined);
-    return repository.findAny(this.database.app.sql, guideScope(ctx), id);
+    const scope = guideScope(ctx);
+    if (scope.kind === 'ONE') return repository.asGuide(this.database, scope.guideId, id);
+    return repository.findAny(this.database.app.sql, scope, id);
   }
 
   /** By local id, one statement for all that a request asks for. */
@@ -49,7 +51,9 @@ export class GuideService {
         byIdLoader,
         () =>
           new DataLoader(async (ids) => {
-            const guides = await repository.byIds(this.database.app.sql, guideScope(ctx), ids);
+            const scope = guideScope(ctx);
+            if (scope.kind === 'ONE') return Promise.all(ids.map((id) => repository.asGuide(this.database, scope.guideId, id)));
+            const guides = await repository.byIds(this.database.app.sql, scope, ids);
             const byId = new Map(guides.map((guide) => [guide.id, guide]));
             return ids.map((wanted) => byId.get(wanted));
           }),
