@@ -1,8 +1,12 @@
 import { createServer } from 'node:http';
+import type { JsonWebKey } from 'node:crypto';
+import jwt from 'jsonwebtoken';
 import pg from 'pg';
+import { publicKeyFromJwk } from '../../instance-server/platform/keys.js';
 
-/** The yardstick of the instance server: the same SQL through bare `pg` and `JSON.stringify`, behind Node's own HTTP server. */
+/** The yardstick of the instance server: the token verified, the same SQL through bare `pg`, `JSON.stringify`, Node's own HTTP server. */
 const pool = new pg.Pool({ connectionString: process.env.GUIDE_URL, max: 10 });
+const key = publicKeyFromJwk(JSON.parse(process.env.PUBLIC_JWK ?? '{}') as JsonWebKey);
 const SQL = {
   name: 'calendar_of_guide',
   text: 'select id, start_at, end_at, offer_title, booking_id, customer_name, customer_email, customer_phone, party_size, language, notes from calendar_of_guide($1, $2, $3)',
@@ -13,6 +17,7 @@ const server = createServer((request, response) => {
   request.setEncoding('utf8');
   request.on('data', (chunk: string) => (body += chunk));
   request.on('end', () => {
+    jwt.verify((request.headers.authorization ?? '').slice(7), key, { algorithms: ['ES256'], issuer: 'bench', audience: 'bench' });
     const { variables } = JSON.parse(body) as { variables: { id: string; range: { start: string; end: string } } };
     pool.query({ ...SQL, values: [variables.id, variables.range.start, variables.range.end] }).then(
       ({ rows }) => response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ data: { guide: { calendar: rows } } })),

@@ -36,14 +36,14 @@ export async function compareWithBareSql(): Promise<{ ours: Measurement; theirs:
     const env = { DATABASE_URL: url, INSTANCE_SECRET: secret, PORT: '0', NODE_ENV: 'production', LOG_LEVEL: 'error' };
     const ours = await startPinned(join(projectRoot, 'dist/instance-server/main.js'), env);
     stopping.push(() => ours.stop());
-    const theirs = await startPinned(join(projectRoot, 'dist/bench/guide-query/bare-sql.js'), { GUIDE_URL: roleUrl(url, 'guide', new InstanceSecret(secret)) });
-    stopping.push(() => theirs.stop());
-
     const stored = await seed.client.query<{ kid: string; private_key_encrypted: string; public_jwk: object }>('select * from signing_key');
     const row = stored.rows[0];
     if (!row) throw new Error('the server made no key');
     const key: HomeKey = { kid: row.kid, privatePem: new InstanceSecret(secret).decrypt(row.private_key_encrypted), publicJwk: row.public_jwk };
     await seed.close();
+    const theirs = await startPinned(join(projectRoot, 'dist/bench/guide-query/bare-sql.js'), { GUIDE_URL: roleUrl(url, 'guide', new InstanceSecret(secret)), PUBLIC_JWK: JSON.stringify(key.publicJwk) });
+    stopping.push(() => theirs.stop());
+
 
     const body = JSON.stringify({ query: QUERY, variables: { id: guide.id, range: { start: '2026-06-01T00:00:00.000Z', end: '2026-12-01T00:00:00.000Z' } } });
     const load = (requests: number): Load => ({
