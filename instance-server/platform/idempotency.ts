@@ -2,6 +2,7 @@ import type { Tx } from './database/database.js';
 import { canonicalJson, sha256Hex } from './crypto.js';
 import type { RequestContext } from './context.js';
 import { IdempotencyKeyReusedError, InputReason, invalidInput, Refusal } from './errors/user-error.js';
+import { hasControlCharacters } from './validation.js';
 
 export const IDEMPOTENCY_DESCRIPTION =
   'Chosen by the client, new for every intent (a UUID is right). A repetition with the same key and input gives the same result and changes nothing; the same key with another input is refused. Kept 48 hours; 1…100 characters.';
@@ -20,6 +21,8 @@ export async function once<T extends Record<string, unknown>>(
   work: () => Promise<T>,
 ): Promise<{ outcome: T; repeated: boolean }> {
   if (key.length < 1 || key.length > 100) throw invalidInput('input.idempotencyKey', InputReason.OUT_OF_RANGE, 'An idempotency key has 1…100 characters.');
+  // As it is, never trimmed: two keys are the same only if the client wrote the same.
+  if (hasControlCharacters(key)) throw invalidInput('input.idempotencyKey', InputReason.MALFORMED, 'An idempotency key has no control characters.');
   const accountId = ctx.account().accountId;
   const inputHash = sha256Hex(canonicalJson(input));
   const claimed = await tx

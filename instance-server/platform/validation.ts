@@ -6,6 +6,7 @@ const EMAIL = /^[^\s@"<>(),:;[\]\\]{1,64}@[^\s@"<>(),:;[\]\\]+\.[^\s@"<>(),:;[\]
 // oxlint-disable-next-line no-control-regex -- refusing control characters is the point
 const CONTROL = /[\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F]/;
 
+export const hasControlCharacters = (value: string): boolean => CONTROL.test(value);
 export const isUuid = (value: string): boolean => UUID.test(value);
 
 interface TextRules {

@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import { Arg, Int, Query, Resolver } from 'type-graphql';
 import type { Database } from '../../platform/database/database.js';
 import { AfterDescription, decodeCursor, encodeCursor, FirstDescription, pageSize, toPage } from '../../platform/paging.js';
+import { checkOptionalText } from '../../platform/validation.js';
 import { VisibleTo } from '../../platform/visibility/visible-to.js';
 import { AuditEntryConnection, AuditEntryFilter, type AuditEntry } from './audit.type.js';
 
@@ -21,9 +22,11 @@ export class AuditResolver {
   ): Promise<AuditEntryConnection> {
     const size = pageSize(first);
     const position = decodeCursor(LIST, after, ['instant', 'uuid']);
+    const subjectId = checkOptionalText(filter?.subjectId, 'filter.subjectId', 64);
+    const action = checkOptionalText(filter?.action, 'filter.action', 64);
     let query = this.database.app.sql.selectFrom('audit_entry').selectAll();
-    if (filter?.subjectId) query = query.where('subject_id', '=', filter.subjectId);
-    if (filter?.action) query = query.where('action', '=', filter.action);
+    if (subjectId) query = query.where('subject_id', '=', subjectId);
+    if (action) query = query.where('action', '=', action);
     if (filter?.from) query = query.where('at', '>=', filter.from);
     if (filter?.to) query = query.where('at', '<', filter.to);
     if (position) query = query.where(sql<boolean>`(at, id) < (${position[0]}::timestamptz, ${position[1]}::uuid)`);

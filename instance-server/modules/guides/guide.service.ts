@@ -6,7 +6,7 @@ import { isViolationOf } from '../../platform/database/errors.js';
 import { InputReason, invalidInput, notFound, Refusal, StaleVersionError } from '../../platform/errors/user-error.js';
 import { once } from '../../platform/idempotency.js';
 import { decodeCursor, encodeCursor, pageSize, toPage } from '../../platform/paging.js';
-import { checkLanguage, checkLanguages, checkOptionalEmail, checkOptionalText, checkText, isUuid } from '../../platform/validation.js';
+import { checkLanguage, checkLanguages, checkOptionalEmail, checkOptionalText, checkText, hasControlCharacters, isUuid } from '../../platform/validation.js';
 import type { AuditService } from '../audit/index.js';
 import type { Offer, OfferService } from '../catalogs/index.js';
 import { guideScope } from './guide.policy.js';
@@ -38,7 +38,7 @@ export class GuideService {
 
   /** By local or global id; undefined when there is none that the viewer may see. */
   find(ctx: RequestContext, id: string): Promise<Guide | undefined> {
-    if (id.length > 100) return Promise.resolve(undefined);
+    if (id.length > 100 || hasControlCharacters(id)) return Promise.resolve(undefined);
     const scope = guideScope(ctx);
     if (scope.kind === 'ONE') return repository.asGuide(this.database, scope.guideId, id);
     return repository.findAny(this.database.app.sql, scope, id);
@@ -52,7 +52,7 @@ export class GuideService {
         () =>
           new DataLoader(async (ids) => {
             const scope = guideScope(ctx);
-            if (scope.kind === 'ONE') return Promise.all(ids.map((id) => repository.asGuide(this.database, scope.guideId, id)));
+            if (scope.kind === 'ONE') return Promise.all(ids.map((wanted) => repository.asGuide(this.database, scope.guideId, wanted)));
             const guides = await repository.byIds(this.database.app.sql, scope, ids);
             const byId = new Map(guides.map((guide) => [guide.id, guide]));
             return ids.map((wanted) => byId.get(wanted));

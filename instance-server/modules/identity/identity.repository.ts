@@ -121,6 +121,17 @@ export const identityRepository = {
       .execute();
   },
 
+  async isOpenInvitation(tx: Tx, tokenHash: string, now: Date): Promise<boolean> {
+    const row = await tx
+      .selectFrom('invitation')
+      .select('id')
+      .where('token_hash', '=', tokenHash)
+      .where('used_at', 'is', null)
+      .where('expires_at', '>', now)
+      .executeTakeFirst();
+    return row !== undefined;
+  },
+
   async spendInvitation(tx: Tx, tokenHash: string, now: Date): Promise<string | undefined> {
     const row = await tx
       .updateTable('invitation')

@@ -130,7 +130,7 @@ export class RefreshSessionInput {
 export const RefreshSessionResult = createUnionType({
   name: 'RefreshSessionResult',
   description: 'New tokens, or why there are none: sign in again then.',
-  types: () => [LoginPayload, InvalidTokenError, TooManyAttemptsError] as const,
+  types: () => [LoginPayload, InvalidTokenError] as const,
 });
 
 @ObjectType({ description: 'The session has ended; its tokens are refused and its sockets close within a second.', simpleResolvers: true })
@@ -152,7 +152,7 @@ export class AcceptInvitationInput {
 export const AcceptInvitationResult = createUnionType({
   name: 'AcceptInvitationResult',
   description: 'A first session, or why the invitation could not be accepted.',
-  types: () => [LoginPayload, InvalidTokenError, InvalidInputError, TooManyAttemptsError] as const,
+  types: () => [LoginPayload, InvalidTokenError, InvalidInputError] as const,
 });
 
 @InputType({ description: 'Change of one’s own password.' })

@@ -124,12 +124,14 @@ export class SessionService {
     return this.database.app.transaction((tx) => this.#end(ctx, tx, allSessions ? { accountId } : { id: sessionId }, 'log-out'));
   }
 
+  /** The token is looked up before anything is hashed: guessing one is hopeless, and hashing for guesses would be a way to keep us busy. */
   async acceptInvitation(ctx: RequestContext, token: string, password: string): Promise<LoginPayload> {
     checkPassword(password, 'input.password');
-    await this.attempts.count('invitation', ctx.clientAddress);
+    const hash = sha256Hex(token.slice(token.indexOf('.') + 1));
+    if (!(await repository.isOpenInvitation(this.database.app.sql, hash, ctx.now()))) throw new Refusal(new InvalidTokenError());
     const passwordHash = await hashPassword(password);
-    const payload = await this.database.app.transaction(async (tx) => {
-      const accountId = await repository.spendInvitation(tx, sha256Hex(token.slice(token.indexOf('.') + 1)), ctx.now());
+    return this.database.app.transaction(async (tx) => {
+      const accountId = await repository.spendInvitation(tx, hash, ctx.now());
       const account = accountId ? await repository.accountBy(tx, { id: accountId }) : undefined;
       const role = account && ROLES_BY_POWER.find((held) => account.roles.includes(held));
       if (!account || !role || account.state !== 'INVITED') throw new Refusal(new InvalidTokenError());
@@ -141,8 +143,6 @@ export class SessionService {
       });
       return this.begin(ctx, tx, { ...account, state: 'ACTIVE' }, role);
     });
-    await this.attempts.giveBack('invitation', ctx.clientAddress);
-    return payload;
   }
 
   async changePassword(ctx: RequestContext, currentPassword: string, newPassword: string): Promise<number> {

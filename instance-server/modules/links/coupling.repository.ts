@@ -37,6 +37,17 @@ export const couplingRepository = {
       .execute();
   },
 
+  async countWaiting(tx: Tx, linkId: string): Promise<number> {
+    const row = await tx
+      .selectFrom('coupling')
+      .select((eb) => eb.fn.countAll<string>().as('count'))
+      .where('link_id', '=', linkId)
+      .where('state', '=', 'REQUESTED')
+      .where('requested_here', '=', false)
+      .executeTakeFirstOrThrow();
+    return Number(row.count);
+  },
+
   async insert(tx: Tx, row: Insertable<DB['coupling']>): Promise<void> {
     await tx.insertInto('coupling').values(row).execute();
   },

@@ -10,7 +10,10 @@ import type { KnownLink, LinkDirectory } from './link.directory.js';
 import { PARTNER_TOKEN_SECONDS } from './partner-client.js';
 import { isPartnerAction, type PartnerAction, type PartnerMessage, partnerMessages } from './partner-messages.js';
 
-export type PartnerFailure = 'UNAUTHENTICATED' | 'REPLAYED' | 'UNKNOWN_ACTION' | 'MALFORMED' | 'LINK_NOT_OPEN' | 'NOT_FOUND' | 'NOT_PAIRWISE_LINKED';
+export type PartnerFailure = 'UNAUTHENTICATED' | 'REPLAYED' | 'UNKNOWN_ACTION' | 'MALFORMED' | 'LINK_NOT_OPEN' | 'NOT_FOUND' | 'NOT_PAIRWISE_LINKED' | 'TOO_MANY_REQUESTS';
+
+/** Unanswered requests one partner may have here: a hostile one must not bury the others'. */
+const MAX_WAITING_REQUESTS = 200;
 
 export class PartnerCallError extends Error {
   constructor(
@@ -111,6 +114,7 @@ export class PartnerService {
       return;
     }
     this.#checkPairwise(message.coupledWith);
+    if ((await repository.countWaiting(tx, link.id)) >= MAX_WAITING_REQUESTS) throw new PartnerCallError(429, 'TOO_MANY_REQUESTS');
     await repository.insert(tx, {
       id: message.couplingId,
       link_id: link.id,
