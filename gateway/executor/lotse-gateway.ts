@@ -116,9 +116,10 @@ function subscriptionOverHttp(): GraphQLError {
   });
 }
 
+/** graphql-js names the place inside a variable in its message alone. */
 function badVariable(error: GraphQLError): GraphQLError {
   const definition = error.nodes?.[0];
   const name = definition?.kind === 'VariableDefinition' ? definition.variable.name.value : 'variables';
-  const { extensions } = invalidInput(name, 'VARIABLE', error.message);
+  const { extensions } = invalidInput(/ at "([^"]+)"/u.exec(error.message)?.[1] ?? name, 'MALFORMED', error.message);
   return new GraphQLError(error.message, { extensions: { ...extensions, http: { status: 400 } } });
 }

@@ -1,4 +1,4 @@
-import { GraphQLError, type GraphQLFormattedError } from 'graphql';
+import { GraphQLError, type GraphQLFormattedError, Kind } from 'graphql';
 import type { Logger } from 'pino';
 import { Refusal } from '../errors/user-error.js';
 
@@ -32,6 +32,11 @@ export function formatErrors(logger: Logger): (formatted: GraphQLFormattedError,
     }
     const { stacktrace: _stacktrace, http: _http, ...extensions } = { ...formatted.extensions };
     const code = String(extensions.code ?? 'INTERNAL_SERVER_ERROR');
+    if (code === 'BAD_USER_INPUT' && error instanceof GraphQLError && error.nodes?.[0]?.kind === Kind.VARIABLE_DEFINITION) {
+      // graphql-js names the place inside a variable in its message alone.
+      const field = / at "([^"]+)"/.exec(formatted.message)?.[1] ?? error.nodes[0].variable.name.value;
+      return { message: formatted.message, ...place, extensions: { code: 'INVALID_INPUT', field, reason: 'MALFORMED' } };
+    }
     if (PUBLIC_CODES.has(code)) return { message: formatted.message, ...place, extensions: { ...extensions, code } };
     const kind = original instanceof Error ? { name: original.name, code: (original as { code?: unknown }).code, at: firstFrames(original) } : {};
     logger.error({ ...kind, path: formatted.path?.join('.') }, 'a request failed');

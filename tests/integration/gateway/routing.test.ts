@@ -217,7 +217,7 @@ describe.each([{ executor: 'compiled' }, { executor: 'stock' }])('routing, by th
     const missing = await gateway.ask({ query }, ahof.token(anna));
     expect({ status: missing.status, extensions: missing.errors?.[0]?.extensions }).toEqual({
       status: 400,
-      extensions: { code: 'INVALID_INPUT', field: 'id', reason: 'VARIABLE' },
+      extensions: { code: 'INVALID_INPUT', field: 'id', reason: 'MALFORMED' },
     });
     const nothing = await gateway.ask({ query, variables: { id: 'x', take: null } }, ahof.token(anna));
     expect(nothing.errors?.[0]?.extensions).toEqual({ code: 'INVALID_INPUT', field: 'take', reason: 'NULL' });
