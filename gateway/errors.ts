@@ -55,6 +55,7 @@ const publicCodes: ReadonlySet<unknown> = new Set([
   'UNAUTHENTICATED',
   'FORBIDDEN',
   'INVALID_INPUT',
+  'NOT_FOUND',
   'INSTANCE_UNAVAILABLE',
   'GRAPHQL_PARSE_FAILED',
   'GRAPHQL_VALIDATION_FAILED',
