@@ -28,6 +28,7 @@ export interface PlantedBooking {
   readonly partySize: number;
   readonly language: string;
   readonly notes: string;
+  readonly cancellationReason: string | null;
 }
 
 /** A guide of one house, with his account there. */
@@ -60,6 +61,8 @@ export class House {
   readonly offers: PlantedOffer[] = [];
   /** Bookings without a guide, the cancelled one last. */
   readonly unassigned: PlantedBooking[] = [];
+  /** Names of the accounts by their ids. */
+  readonly accountNames = new Map<string, string>();
   readonly operator: OperatorClient;
   staff!: TestAccount;
   administrator!: TestAccount;
@@ -103,6 +106,11 @@ export class House {
 
   guideToken(name: string): Promise<string> {
     return this.token(this.guide(name).account, 'GUIDE');
+  }
+
+  /** By start; those without a guide among them. */
+  get bookings(): PlantedBooking[] {
+    return [...this.guides.values()].flatMap(({ bookings }) => bookings).concat(this.unassigned).sort((one, other) => one.start.localeCompare(other.start));
   }
 
   /** As the guide himself and the staff of this house see it. */
@@ -149,18 +157,21 @@ export class House {
     if (!offer) throw new Error('plant the offers first');
     const customer = { name: `C${canaries.plant(code, `${what}: customer name`)}`, email: canaries.email(code, `${what}: customer email`), phone: canaries.phone(code, `${what}: customer phone`) };
     const content = { partySize: 7, language: 'de', notes: `Note ${canaries.plant(code, `${what}: notes`)}` };
+    const cancellationReason = cancelled ? canaries.plant(code, `${what}: cancellation reason`) : null;
     const planted = await this.records.booking(offer.id, start, {
       customer,
       ...content,
       guideIds: guideId === undefined ? [] : [guideId],
-      ...(cancelled && { cancelled: { reason: canaries.plant(code, `${what}: cancellation reason`), origin: 'CUSTOMER', at: new Date() } }),
+      ...(cancellationReason !== null && { cancelled: { reason: cancellationReason, origin: 'CUSTOMER', at: new Date() } }),
     });
-    return { id: planted.id, assignmentId: planted.assignmentIds[0], start: planted.start.toISOString(), end: planted.end.toISOString(), offer, customer, ...content };
+    return { id: planted.id, assignmentId: planted.assignmentIds[0], start: planted.start.toISOString(), end: planted.end.toISOString(), offer, customer, ...content, cancellationReason };
   }
 
   async #account(roles: RoleName[], who: string, guideId?: string): Promise<TestAccount> {
     const account = await this.records.account(roles, { guideId, email: this.canaries.email(this.code, `${who} account email`) });
-    await this.records.query('update account set display_name = $2 where id = $1', [account.id, this.canaries.plant(this.code, `${who} account name`)]);
+    const name = this.canaries.plant(this.code, `${who} account name`);
+    await this.records.query('update account set display_name = $2 where id = $1', [account.id, name]);
+    this.accountNames.set(account.id, name);
     return account;
   }
 }
@@ -171,4 +182,16 @@ export async function plantCoupling(one: House, other: House, globalId: string, 
   await one.records.seed.coupling({ id, link: { partnerCode: other.code }, guideId: guideIds[0], globalId });
   await other.records.seed.coupling({ id, link: { partnerCode: one.code }, guideId: guideIds[1], globalId, requestedHere: false });
   return id;
+}
+
+/** Codes of the houses in which a guide is one person. */
+export const COUPLED: Readonly<Record<string, readonly string[]>> = { greta: ['alpha', 'beta', 'gamma'], gwen: ['alpha', 'beta'] };
+
+/** What a guide sees of himself at the gateway: his home's bookings in full, the others' redacted; by start, then id. */
+export function wholeCalendar(name: string, home: House, others: readonly House[]): CalendarEntry[] {
+  const entries = [
+    ...home.guide(name).bookings.map((booking) => home.localEntry(booking)),
+    ...others.flatMap((house) => house.guide(name).bookings.map((booking) => house.foreignEntry(booking))),
+  ];
+  return entries.sort((one, other) => one.start.localeCompare(other.start) || (one.id < other.id ? -1 : 1));
 }

@@ -1,0 +1,187 @@
+import { randomUUID } from 'node:crypto';
+import { COUPLED, DAY, type Federation, type House, type PlantedBooking, RANGE, wholeCalendar } from '../../../testkit/federation.js';
+import type { Viewer } from './viewers.js';
+
+/** A question about alpha, above all about Greta there. */
+export interface Probe {
+  readonly document: string;
+  readonly variables: (federation: Federation) => Record<string, unknown>;
+  /** What is answered from `house`: all of it, or what the viewer himself is in. `whole`: with the other houses' entries. */
+  readonly answer: (house: House, viewer: Viewer, federation: Federation, whole: boolean) => unknown;
+  /** What is answered where there is nothing for the viewer. */
+  readonly nothing: unknown;
+}
+
+const ENTRY = 'id start end origin offerTitle instance { code name url } details { bookingId customer { name email phone } partySize language notes }';
+const PROFILE = 'id globalId displayName firstName lastName email phone languages active';
+const BOOKING = 'id start end partySize language notes cancellationReason offer { id title } customer { name email phone } assignments { id guide { id displayName } }';
+
+function profile(house: House, name: string): Record<string, unknown> {
+  const { id, globalId, displayName, firstName, lastName, email, phone } = house.guide(name);
+  return { id, globalId, displayName, firstName, lastName, email, phone, languages: ['de', 'en'], active: true };
+}
+
+function calendar(name: string, house: House, viewer: Viewer, federation: Federation, whole: boolean): unknown {
+  const others = whole && viewer.guide === name ? federation.houses.filter(({ code }) => code !== house.code && COUPLED[name]?.includes(code)) : [];
+  return wholeCalendar(name, house, others);
+}
+
+function leaders(house: House, booking: PlantedBooking): string[] {
+  return [...house.guides.keys()].filter((name) => house.guide(name).bookings.includes(booking));
+}
+
+function bookingNode(house: House, booking: PlantedBooking): Record<string, unknown> {
+  const { id, start, end, partySize, language, notes, cancellationReason, offer, customer, assignmentId } = booking;
+  const assignments = leaders(house, booking).map((name) => ({ id: assignmentId, guide: { id: house.guide(name).id, displayName: house.guide(name).displayName } }));
+  return { id, start, end, partySize, language, notes, cancellationReason, offer, customer, assignments };
+}
+
+/** Of the viewer: all for staff, his own for a guide. */
+const reached = (house: House, viewer: Viewer): PlantedBooking[] => (viewer.guide === undefined ? house.bookings : house.guide(viewer.guide).bookings);
+
+const edges = (nodes: readonly unknown[]): { edges: { node: unknown }[] } => ({ edges: nodes.map((node) => ({ node })) });
+const greta = ({ alpha }: Federation): string => alpha.guide('greta').id;
+const gretasBooking = ({ alpha }: Federation): PlantedBooking => alpha.guide('greta').bookings[0] as PlantedBooking;
+const byName = (house: House): string[] => [...house.guides.keys()].sort((one, other) => (house.guide(one).lastName < house.guide(other).lastName ? -1 : 1));
+
+const bookings = (head: string, argument: string, variables: Probe['variables'], select: (all: PlantedBooking[], house: House) => PlantedBooking[]): Probe => ({
+  document: `query ${head} { bookings(${argument}) { edges { node { ${BOOKING} } } } }`,
+  variables,
+  answer: (house, viewer) => ({ bookings: edges(select(reached(house, viewer), house).map((booking) => bookingNode(house, booking))) }),
+  nothing: { bookings: { edges: [] } },
+});
+
+const inHome = (all: PlantedBooking[]): PlantedBooking[] => all;
+
+const change = (mutation: string, type: string, input: (federation: Federation) => Record<string, unknown>, field: string): Probe => ({
+  document: `mutation ($input: ${type}!) { ${mutation}(input: $input) { __typename ... on NotFoundError { code field message } } }`,
+  variables: (federation) => ({ input: input(federation) }),
+  answer: () => {
+    throw new Error('this table changes nothing');
+  },
+  nothing: { [mutation]: { __typename: 'NotFoundError', code: 'NOT_FOUND', field, message: `${field} leads to nothing that you can see.` } },
+});
+
+export const PROBES: Readonly<Record<string, Probe>> = {
+  'guide by local id': {
+    document: `query ($id: ID!) { guide(id: $id) { ${PROFILE} } }`,
+    variables: (federation) => ({ id: greta(federation) }),
+    answer: (house) => ({ guide: profile(house, 'greta') }),
+    nothing: { guide: null },
+  },
+  'guide by global id': {
+    document: `query ($id: ID!) { guide(id: $id) { ${PROFILE} } }`,
+    variables: ({ alpha }) => ({ id: alpha.guide('greta').globalId }),
+    answer: (house) => ({ guide: profile(house, 'greta') }),
+    nothing: { guide: null },
+  },
+  'another guide by local id': {
+    document: `query ($id: ID!) { guide(id: $id) { ${PROFILE} } }`,
+    variables: ({ alpha }) => ({ id: alpha.guide('solo').id }),
+    answer: (house) => ({ guide: profile(house, 'solo') }),
+    nothing: { guide: null },
+  },
+  'calendar by local id': {
+    document: `query ($id: ID!, $range: TimeRangeInput!) { guide(id: $id) { calendar(range: $range) { ${ENTRY} } } }`,
+    variables: (federation) => ({ id: greta(federation), range: RANGE }),
+    answer: (house, viewer, federation, whole) => ({ guide: { calendar: calendar('greta', house, viewer, federation, whole) } }),
+    nothing: { guide: null },
+  },
+  'calendar by global id': {
+    document: `query ($id: ID!, $range: TimeRangeInput!) { guide(id: $id) { calendar(range: $range) { ${ENTRY} } } }`,
+    variables: ({ alpha }) => ({ id: alpha.guide('greta').globalId, range: RANGE }),
+    answer: (house, viewer, federation, whole) => ({ guide: { calendar: calendar('greta', house, viewer, federation, whole) } }),
+    nothing: { guide: null },
+  },
+  'couplings of the guide': {
+    document: `query ($id: ID!) { guide(id: $id) { couplings { state instance { code } guide { id email } } } }`,
+    variables: (federation) => ({ id: greta(federation) }),
+    answer: (house) => ({ guide: { couplings: ['beta', 'gamma'].map((code) => ({ state: 'ACTIVE', instance: { code }, guide: { id: house.guide('greta').id, email: house.guide('greta').email } })) } }),
+    nothing: { guide: null },
+  },
+  me: {
+    document: `query ($range: TimeRangeInput!) { me { id displayName email role instance { code } guide { ${PROFILE} calendar(range: $range) { ${ENTRY} } } } }`,
+    variables: () => ({ range: RANGE }),
+    answer: (house, viewer, federation, whole) => {
+      const { guide, role } = viewer;
+      const account = guide !== undefined ? house.guide(guide).account : role === 'STAFF' ? house.staff : house.administrator;
+      return {
+        me: {
+          id: account.id,
+          displayName: house.accountNames.get(account.id),
+          email: account.email,
+          role,
+          instance: { code: house.code },
+          guide: guide === undefined ? null : { ...profile(house, guide), calendar: calendar(guide, house, viewer, federation, whole) },
+        },
+      };
+    },
+    nothing: undefined,
+  },
+  bookings: bookings('', 'first: 100', () => ({}), inHome),
+  'bookings, newest first': bookings('', 'orderBy: START_DESC', () => ({}), (all) => all.toReversed()),
+  'bookings of Greta’s local id': bookings('($guide: ID)', 'filter: { guideId: $guide }', (federation) => ({ guide: greta(federation) }), (all, house) => all.filter((booking) => house.guide('greta').bookings.includes(booking))),
+  'bookings of Greta’s global id': bookings('($guide: ID)', 'filter: { guideId: $guide }', ({ alpha }) => ({ guide: alpha.guide('greta').globalId }), () => []),
+  'bookings of alpha’s offer': bookings('($offer: ID)', 'filter: { offerId: $offer }', ({ alpha }) => ({ offer: alpha.offers[0]?.id }), inHome),
+  'bookings of the day, cancelled': bookings('($range: TimeRangeInput)', 'filter: { range: $range, state: CANCELLED }', () => ({ range: RANGE }), (all) => all.filter(({ cancellationReason }) => cancellationReason !== null)),
+  'bookings to guides to calendars': {
+    document: `query ($range: TimeRangeInput!, $guide: ID) { bookings(filter: { guideId: $guide }) { edges { node { assignments { guide { ${PROFILE} calendar(range: $range) { ${ENTRY} } } } } } } }`,
+    variables: (federation) => ({ range: RANGE, guide: greta(federation) }),
+    answer: (house, viewer, federation, whole) => ({
+      bookings: edges(house.guide('greta').bookings.map(() => ({ assignments: [{ guide: { ...profile(house, 'greta'), calendar: calendar('greta', house, viewer, federation, whole) } }] }))),
+    }),
+    nothing: { bookings: { edges: [] } },
+  },
+  'booking by id': {
+    document: `query ($id: ID!) { booking(id: $id) { ${BOOKING} } }`,
+    variables: (federation) => ({ id: gretasBooking(federation).id }),
+    answer: (house, _viewer, federation) => ({ booking: bookingNode(house, gretasBooking(federation)) }),
+    nothing: { booking: null },
+  },
+  'cancelled booking by id': {
+    document: `query ($id: ID!) { booking(id: $id) { ${BOOKING} } }`,
+    variables: ({ alpha }) => ({ id: alpha.unassigned[1]?.id }),
+    answer: (house) => ({ booking: bookingNode(house, house.unassigned[1] as PlantedBooking) }),
+    nothing: { booking: null },
+  },
+  guides: {
+    document: `{ guides { edges { node { ${PROFILE} } } } }`,
+    variables: () => ({}),
+    answer: (house) => ({ guides: edges(byName(house).map((name) => profile(house, name))) }),
+    nothing: { guides: { edges: [] } },
+  },
+  'guides for alpha’s offer': {
+    document: `query ($offer: ID) { guides(filter: { offerId: $offer }) { edges { node { ${PROFILE} } } } }`,
+    variables: ({ alpha }) => ({ offer: alpha.offers[0]?.id }),
+    answer: (house) => ({ guides: edges(byName(house).map((name) => profile(house, name))) }),
+    nothing: { guides: { edges: [] } },
+  },
+  'offer by id': {
+    document: `query ($id: ID!) { offer(id: $id) { id title } }`,
+    variables: ({ alpha }) => ({ id: alpha.offers[0]?.id }),
+    answer: (house) => ({ offer: house.offers[0] }),
+    nothing: { offer: null },
+  },
+  offers: {
+    document: `{ offers { edges { node { id title } } } }`,
+    variables: () => ({}),
+    answer: (house) => ({ offers: edges([...house.offers].sort((one, other) => (one.title < other.title ? -1 : 1))) }),
+    nothing: { offers: { edges: [] } },
+  },
+  'waiting couplings': { document: '{ couplingRequests { id requestedName } }', variables: () => ({}), answer: () => ({ couplingRequests: [] }), nothing: { couplingRequests: [] } },
+  'action log': {
+    document: `query ($id: ID) { auditEntries(filter: { subjectId: $id, action: "link.activated" }) { edges { node { action after } } } }`,
+    variables: () => ({}),
+    answer: () => ({ auditEntries: edges(['gamma', 'beta'].map((partnerCode) => ({ action: 'link.activated', after: { partnerCode } }))) }),
+    nothing: { auditEntries: { edges: [] } },
+  },
+  'change the guide': change('updateGuide', 'UpdateGuideInput', (federation) => ({ guideId: greta(federation), expectedVersion: 1, firstName: 'Mallory' }), 'input.guideId'),
+  'cancel the booking': change('cancelBooking', 'CancelBookingInput', (federation) => ({ idempotencyKey: randomUUID(), bookingId: gretasBooking(federation).id, expectedVersion: 1, reason: 'none', origin: 'HOUSE' }), 'input.bookingId'),
+  'rebook the booking': change('rebookBooking', 'RebookBookingInput', (federation) => ({ idempotencyKey: randomUUID(), bookingId: gretasBooking(federation).id, expectedVersion: 1, notes: 'none' }), 'input.bookingId'),
+  'assign the guide to it': change('assignGuide', 'AssignGuideInput', (federation) => ({ idempotencyKey: randomUUID(), bookingId: gretasBooking(federation).id, guideId: greta(federation), expectedVersion: 1 }), 'input.bookingId'),
+  'reset the assignment': change('resetAssignment', 'ResetAssignmentInput', (federation) => ({ idempotencyKey: randomUUID(), assignmentId: gretasBooking(federation).assignmentId, expectedVersion: 1 }), 'input.assignmentId'),
+  'book the guide': change('createBooking', 'CreateBookingInput', ({ alpha }) => ({ idempotencyKey: randomUUID(), offerId: alpha.offers[0]?.id, customer: { name: 'N' }, guideIds: [alpha.guide('greta').id], time: { start: `${DAY}T22:00:00Z` } }), 'input.offerId'),
+  'change the offer': change('updateOffer', 'UpdateOfferInput', ({ alpha }) => ({ offerId: alpha.offers[0]?.id, expectedVersion: 1, title: 'none' }), 'input.offerId'),
+  'end the coupling with gamma': change('endCoupling', 'CouplingInput', ({ couplings }) => ({ couplingId: couplings['greta alpha-gamma'] }), 'input.couplingId'),
+  'confirm the coupling with gamma': change('confirmCoupling', 'CouplingInput', ({ couplings }) => ({ couplingId: couplings['greta alpha-gamma'] }), 'input.couplingId'),
+};
