@@ -1,4 +1,5 @@
-import { Logger as WorkerLogger, run, type Runner, type TaskList } from 'graphile-worker';
+import { Logger as WorkerLogger, run, type TaskList } from 'graphile-worker';
+import pg from 'pg';
 import type { Logger } from 'pino';
 import type { Instance } from './composition.js';
 import type { InstanceConfig } from './config.js';
@@ -10,7 +11,7 @@ import { createMailer } from './platform/mail.js';
 const CRONTAB = '10 * * * * clean-up';
 
 /** Background work of this process: any number of replicas share it through the database. */
-export function startJobs(instance: Instance, config: InstanceConfig, logger: Logger): Promise<Runner> {
+export async function startJobs(instance: Instance, config: InstanceConfig, logger: Logger): Promise<{ stop(): Promise<void> }> {
   const { database, clock, settings } = instance;
   const mailer = createMailer({ smtpUrl: config.SMTP_URL, directory: config.MAIL_DIRECTORY, from: config.MAIL_FROM });
 
@@ -52,12 +53,15 @@ export function startJobs(instance: Instance, config: InstanceConfig, logger: Lo
     },
   };
 
-  return run({
-    connectionString: database.workerUrl,
+  // A pool of our own: graphile-worker stops listening to errors of its pool before that has ended, and a connection lost in between
+  // (a database that stops at the same time) would end the process by an uncaught error.
+  const pool = new pg.Pool({ connectionString: database.workerUrl, max: 5, application_name: 'lotse-jobs' });
+  pool.on('error', () => undefined);
+  const runner = await run({
+    pgPool: pool,
     taskList: tasks,
     crontab: CRONTAB,
     concurrency: 4,
-    maxPoolSize: 5,
     noHandleSignals: true,
     noPreparedStatements: false,
     // Messages of failed jobs can quote payloads and drivers; only their levels pass.
@@ -65,4 +69,10 @@ export function startJobs(instance: Instance, config: InstanceConfig, logger: Lo
       if (level === 'error' || level === 'warning') logger.warn({ component: 'jobs' }, 'a background job had a problem');
     }),
   });
+  return {
+    async stop() {
+      await runner.stop();
+      await pool.end();
+    },
+  };
 }

@@ -1,17 +1,17 @@
 import { pino } from 'pino';
 import { ConfigurationError, readConfig } from './config.js';
-import { startInstance } from './server.js';
+import { type InstanceServer, startInstance } from './server.js';
 
 /** Starts one instance server from the environment; docs/operations.md lists the variables. */
 async function main(): Promise<void> {
   const config = readConfig(process.env);
-  const logger = pino({ level: config.LOG_LEVEL });
-  const server = await startInstance(config, logger);
-  logger.info({ instance: server.code, url: server.url }, 'ready');
-  process.send?.({ type: 'ready', url: server.url, port: server.port });
-
+  // Synchronous: buffered lines are flushed on exit, and that never ends when whoever read them has gone before us.
+  const logger = pino({ level: config.LOG_LEVEL }, pino.destination({ fd: process.stdout.fd, sync: true }));
+  let server: InstanceServer | undefined;
   let stopping = false;
   const stop = (): void => {
+    // Still starting: nobody is served yet.
+    if (!server) process.exit(0);
     if (stopping) return;
     stopping = true;
     logger.info('stopping');
@@ -23,8 +23,13 @@ async function main(): Promise<void> {
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
-  // Started by another process: end with it.
+  // Started by another process: end with it. It is told only once, perhaps while our modules were loading.
   process.on('disconnect', stop);
+  if (process.connected === false) stop();
+
+  server = await startInstance(config, logger);
+  logger.info({ instance: server.code, url: server.url }, 'ready');
+  process.send?.({ type: 'ready', url: server.url, port: server.port });
 }
 
 main().catch((error: unknown) => {
