@@ -33,7 +33,10 @@ export class BookingService {
     if (filter?.range) checkRange(filter.range, 'filter.range');
     // An id that is none leads to nothing, like one of another instance.
     if ([filter?.guideId, filter?.offerId].some((id) => id && !isUuid(id))) return toPage<Booking>([], size, () => '');
-    const bookings = await repository.page(this.deps.database.app.sql, bookingScope(ctx), filter ?? {}, order, size + 1, position);
+    const scope = bookingScope(ctx);
+    // A colleague does not exist for a guide, not even as a filter of his own bookings.
+    if (scope.kind === 'ASSIGNED_TO' && filter?.guideId && filter.guideId.toLowerCase() !== scope.guideId) return toPage<Booking>([], size, () => '');
+    const bookings = await repository.page(this.deps.database.app.sql, scope, filter ?? {}, order, size + 1, position);
     return toPage(bookings, size, (booking) => encodeCursor(list, [booking.start.toISOString(), booking.id]));
   }
 
