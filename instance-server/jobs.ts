@@ -57,6 +57,8 @@ export async function startJobs(instance: Instance, config: InstanceConfig, logg
   // (a database that stops at the same time) would end the process by an uncaught error.
   const pool = new pg.Pool({ connectionString: database.workerUrl, max: 5, application_name: 'lotse-jobs' });
   pool.on('error', () => undefined);
+  // A connection that breaks while it is lent out tells its borrower, whose query fails; without a listener it would end the process.
+  pool.on('connect', (client) => void client.on('error', () => undefined));
   const runner = await run({
     pgPool: pool,
     taskList: tasks,

@@ -188,8 +188,9 @@ describe('a client that reads too slowly', () => {
     streamOf(socket).pause();
     await slow.tell(1);
     // Nothing is read, so only a failing write can show that the server has let go.
-    while (stuck?.readyState === 1) {
-      stuck.ping();
+    const isOpen = () => stuck?.readyState === 1;
+    while (isOpen()) {
+      stuck?.ping();
       await new Promise((resolve) => void setImmediate(resolve));
     }
     expect([1006, 1013]).toContain((await socket.closes.waitFor()).code);
