@@ -131,8 +131,9 @@ function openDays(house: House, today: string): OpenDay[] {
     }));
 }
 
-/** A coupled guide spends each week in one of his houses. */
-const isInHouse = ({ person }: Guide, house: House, week: number): boolean => person.houses[week % person.houses.length] === house.code;
+/** A coupled guide spends each week in one of his houses; not all of them in the same one. */
+const isInHouse = ({ person }: Guide, house: House, week: number): boolean =>
+  person.houses[(week + PEOPLE.indexOf(person)) % person.houses.length] === house.code;
 
 const isFree = ({ taken }: Guide, { start, end }: Interval): boolean =>
   taken.every((other) => end + BREAK_MINUTES * MINUTE_MS <= other.start || other.end + BREAK_MINUTES * MINUTE_MS <= start);
@@ -164,9 +165,9 @@ function slotOf(house: House, offer: SeedOffer, day: OpenDay, random: Random): I
 }
 
 function someOf(able: readonly Guide[], count: number, random: Random): Guide[] {
-  // Coupled guides are what the demo is about: they are asked first half of the time.
+  // Coupled guides are what the demo is about: mostly they are asked first.
   const coupled = able.filter(({ person }) => person.houses.length > 1);
-  const from = coupled.length >= count && random.chance(0.5) ? coupled : able;
+  const from = coupled.length >= count && random.chance(0.75) ? coupled : able;
   const shuffled = from.map((guide) => ({ guide, order: random.next() })).sort((a, b) => a.order - b.order);
   return shuffled.slice(0, count).map(({ guide }) => guide);
 }

@@ -15,8 +15,9 @@ const TIME_LIMIT_MS = 15_000;
 
 const loginAnswer = z.object({ data: z.object({ login: z.object({ accessToken: z.string() }) }) });
 const entry = z.looseObject({ instance: z.object({ code: z.string() }) });
+type Entry = z.infer<typeof entry>;
 const calendarAnswer = z.object({
-  data: z.object({ me: z.object({ guide: z.object({ displayName: z.string(), calendar: z.array(entry) }) }) }),
+  data: z.object({ me: z.object({ guide: z.object({ displayName: z.string(), calendar: z.array(z.custom<Entry>((found) => entry.safeParse(found).success)) }) }) }),
   errors: z.array(z.looseObject({ message: z.string() })).optional(),
 });
 
