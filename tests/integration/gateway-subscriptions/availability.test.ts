@@ -58,6 +58,21 @@ describe('an instance that is down', () => {
     expect(await raw.closed).toEqual(unavailable);
   });
 
+  test('is tried again at growing distances, also when it was in use before', async () => {
+    scene = await Scene.start({ settings: { upstreamOutageMs: 500, upstreamRetryMaxMs: 2_000 } });
+    const before = scene.client(scene.castleTokens.token(), 0).subscribe('before');
+    await scene.castle.operation('before');
+    before.unsubscribe();
+    await scene.gateway.closed({ clients: 1, instances: 1 });
+    await scene.castle.stop();
+    const { result } = scene.client(scene.castleTokens.token(), 0).subscribe('guide-1');
+    expect(await result).toMatchObject(unavailable);
+    const attempts = await scene.gateway.metric('upstream_reconnects_total');
+    expect(attempts).toBeGreaterThanOrEqual(1);
+    // Without waiting, half a second is enough for hundreds.
+    expect(attempts).toBeLessThan(30);
+  });
+
   test('does not close a client that has left it before', async () => {
     scene = await Scene.start();
     const never = Promise.withResolvers<void>();
