@@ -6,7 +6,7 @@ import { AssignmentService, BookingResolver, BookingService, GuideAssignmentReso
 import { CalendarResolver, CalendarService } from './modules/calendar/index.js';
 import { OfferResolver, OfferService } from './modules/catalogs/index.js';
 import { GuideResolver, GuideService, ViewerGuideResolver } from './modules/guides/index.js';
-import { IdentityResolver, InvitationService, LoginAttempts, Sessions, SessionService, SigningKeys } from './modules/identity/index.js';
+import { AccountResolver, AccountService, IdentityResolver, InvitationService, LoginAttempts, Sessions, SessionService, SigningKeys } from './modules/identity/index.js';
 import {
   CoupledGuideResolver,
   CouplingResolver,
@@ -70,6 +70,7 @@ export async function composeInstance(config: InstanceConfig, logger: Logger, cl
     [FederationResolver, new FederationResolver(guides, sdl)],
     [SettingsResolver, new SettingsResolver(settings)],
     [IdentityResolver, new IdentityResolver(sessionService, invitations, database, settings)],
+    [AccountResolver, new AccountResolver(new AccountService(database, sessionService, attempts, audit, settings))],
     [OfferResolver, new OfferResolver(offers)],
     [GuideResolver, new GuideResolver(guides)],
     [ViewerGuideResolver, new ViewerGuideResolver(guides)],

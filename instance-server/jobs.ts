@@ -22,7 +22,7 @@ export async function startJobs(instance: Instance, config: InstanceConfig, logg
       const invitation = await database.worker.sql
         .selectFrom('invitation')
         .innerJoin('account', 'account.id', 'invitation.account_id')
-        .select(['account.email', 'account.display_name'])
+        .select(['account.email', 'account.display_name', 'invitation.purpose'])
         .where('invitation.id', '=', invitationId)
         .where('invitation.used_at', 'is', null)
         .where('invitation.expires_at', '>', clock.now())
@@ -36,10 +36,15 @@ export async function startJobs(instance: Instance, config: InstanceConfig, logg
         .where('id', '=', invitationId)
         .execute();
       const { code, name, url } = settings.current;
+      const link = `${url}/${invitation.purpose === 'RESET' ? 'reset-password' : 'invitation'}#${code}.${secret}`;
+      const text =
+        invitation.purpose === 'RESET'
+          ? `Somebody, we hope you, asked to set a new password for your account at ${name}. Do so at\n\n${link}\n\nThe link is valid for one hour and for you alone. If it was not you, nothing has changed.`
+          : `${name} invites you to Lotse. Set your password at\n\n${link}\n\nThe link is valid for 14 days and for you alone.`;
       await mailer.send({
         to: invitation.email,
-        subject: `${name}: your invitation`,
-        text: `Dear ${invitation.display_name},\n\n${name} invites you to Lotse. Set your password at\n\n${url}/invitation#${code}.${secret}\n\nThe link is valid for 14 days and for you alone.\n`,
+        subject: invitation.purpose === 'RESET' ? `${name}: a new password` : `${name}: your invitation`,
+        text: `Dear ${invitation.display_name},\n\n${text}\n`,
       });
     },
     async 'clean-up'() {

@@ -8,7 +8,7 @@ import { BookingResolver, GuideAssignmentResolver } from './modules/bookings/ind
 import { CalendarResolver } from './modules/calendar/index.js';
 import { OfferResolver } from './modules/catalogs/index.js';
 import { GuideResolver, ViewerGuideResolver } from './modules/guides/index.js';
-import { IdentityResolver } from './modules/identity/index.js';
+import { AccountResolver, IdentityResolver } from './modules/identity/index.js';
 import { CoupledGuideResolver, CouplingResolver } from './modules/links/index.js';
 import { SettingsResolver } from './modules/settings/index.js';
 import { enforceVisibility } from './platform/visibility/enforce.js';
@@ -17,6 +17,7 @@ export const resolverClasses = [
   FederationResolver,
   SettingsResolver,
   IdentityResolver,
+  AccountResolver,
   OfferResolver,
   GuideResolver,
   ViewerGuideResolver,

@@ -18,7 +18,7 @@ create table "guide_alias" ("global_id" varchar(64) not null, "guide_id" uuid no
 create index "guide_alias_guide_id_index" on "guide_alias" ("guide_id");
 create table "idempotency_key" ("account_id" uuid not null, "mutation" varchar(64) not null, "key" varchar(100) not null, "input_hash" varchar(64) not null, "outcome" jsonb not null, "created_at" timestamptz(3) not null, primary key ("account_id", "mutation", "key"));
 create index "idempotency_key_created_at_index" on "idempotency_key" ("created_at");
-create table "invitation" ("id" uuid not null, "account_id" uuid not null, "token_hash" varchar(64) not null, "created_at" timestamptz(3) not null, "expires_at" timestamptz(3) not null, "used_at" timestamptz(3) null, primary key ("id"));
+create table "invitation" ("id" uuid not null, "account_id" uuid not null, "purpose" varchar(16) not null default 'INVITATION', "token_hash" varchar(64) not null, "created_at" timestamptz(3) not null, "expires_at" timestamptz(3) not null, "used_at" timestamptz(3) null, primary key ("id"));
 create index "invitation_account_id_index" on "invitation" ("account_id");
 alter table "invitation" add constraint "invitation_token_hash_unique" unique ("token_hash");
 create table "link" ("id" uuid not null, "partner_code" varchar(32) not null, "partner_name" varchar(200) not null, "partner_url" varchar(500) not null, "partner_endpoint" varchar(500) not null, "scopes" text[] not null default '{}', "state" varchar(16) not null, "suspended_here" boolean not null default false, "suspended_there" boolean not null default false, "version" int not null default 1, "created_at" timestamptz(3) not null, "updated_at" timestamptz(3) not null, primary key ("id"));

@@ -27,6 +27,8 @@ const beforeDot = (value: string) => value.split('.', 1)[0] ?? '';
 const publicRoutes: Readonly<Record<string, PublicRoute>> = {
   'Mutation.login': { argument: ['input', 'instance'], codeOf: whole },
   'Mutation.refreshSession': { argument: ['input', 'refreshToken'], codeOf: beforeDot },
+  'Mutation.requestPasswordReset': { argument: ['input', 'instance'], codeOf: whole },
+  'Mutation.resetPassword': { argument: ['input', 'token'], codeOf: beforeDot },
   'Mutation.acceptInvitation': { argument: ['input', 'token'], codeOf: beforeDot },
 };
 

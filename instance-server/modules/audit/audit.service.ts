@@ -8,7 +8,7 @@ export type AuditAction =
   | 'session.reuse-detected'
   | 'account.invited'
   | 'account.activated'
-  | 'account.disabled'
+  | 'account.changed'
   | 'account.password-changed'
   | 'settings.changed'
   | 'key.rotated'

@@ -11,6 +11,9 @@ export interface AccountRecord {
   roles: Role[];
 }
 
+/** What a mailed token permits: the first password of an invited account, or another one for a forgotten one. */
+export type InvitationPurpose = 'INVITATION' | 'RESET';
+
 /** SQL of accounts, sessions and invitations. */
 export const identityRepository = {
   async accountBy(tx: Tx, by: { email: string } | { id: string }): Promise<AccountRecord | undefined> {
@@ -121,22 +124,46 @@ export const identityRepository = {
       .execute();
   },
 
-  async isOpenInvitation(tx: Tx, tokenHash: string, now: Date): Promise<boolean> {
+  /** A reset for the active account with this address; gives an id whether there is one or not, so that both go on alike. */
+  async insertReset(tx: Tx, reset: { id: string; email: string; tokenHash: string; createdAt: Date; expiresAt: Date }): Promise<void> {
+    await tx
+      .insertInto('invitation')
+      .columns(['id', 'account_id', 'purpose', 'token_hash', 'created_at', 'expires_at'])
+      .expression((eb) =>
+        eb
+          .selectFrom('account')
+          .select([
+            eb.cast<string>(eb.val(reset.id), 'uuid').as('id'),
+            'account.id as account_id',
+            eb.val('RESET').as('purpose'),
+            eb.val(reset.tokenHash).as('token_hash'),
+            eb.cast<Date>(eb.val(reset.createdAt), 'timestamptz').as('created_at'),
+            eb.cast<Date>(eb.val(reset.expiresAt), 'timestamptz').as('expires_at'),
+          ])
+          .where('account.email', '=', reset.email)
+          .where('account.state', '=', 'ACTIVE'),
+      )
+      .execute();
+  },
+
+  async isOpenInvitation(tx: Tx, purpose: InvitationPurpose, tokenHash: string, now: Date): Promise<boolean> {
     const row = await tx
       .selectFrom('invitation')
       .select('id')
       .where('token_hash', '=', tokenHash)
+      .where('purpose', '=', purpose)
       .where('used_at', 'is', null)
       .where('expires_at', '>', now)
       .executeTakeFirst();
     return row !== undefined;
   },
 
-  async spendInvitation(tx: Tx, tokenHash: string, now: Date): Promise<string | undefined> {
+  async spendInvitation(tx: Tx, purpose: InvitationPurpose, tokenHash: string, now: Date): Promise<string | undefined> {
     const row = await tx
       .updateTable('invitation')
       .set({ used_at: now })
       .where('token_hash', '=', tokenHash)
+      .where('purpose', '=', purpose)
       .where('used_at', 'is', null)
       .where('expires_at', '>', now)
       .returning('account_id')

@@ -51,25 +51,6 @@ export class Viewer {
   guideId!: string | null;
 }
 
-@ObjectType({ description: 'An account of this instance.', simpleResolvers: true })
-@VisibleTo('ADMINISTRATOR')
-export class Account {
-  @Field(() => ID, { description: 'Id of the account.' })
-  id!: string;
-
-  @Field({ description: 'Address the account signs in with.' })
-  email!: string;
-
-  @Field({ description: 'Name of the person.' })
-  displayName!: string;
-
-  @Field(() => [RoleName], { description: 'Roles it may take.' })
-  roles!: RoleName[];
-
-  @Field(() => AccountState, { description: 'Whether it can sign in.' })
-  state!: AccountState;
-}
-
 @InputType({ description: 'Credentials.' })
 export class LoginInput {
   @Field(() => String, { nullable: true, description: 'Code of the instance; needed at the gateway, checked at an instance.' })

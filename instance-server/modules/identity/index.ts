@@ -1,3 +1,5 @@
+export { AccountResolver } from './account.resolver.js';
+export { AccountService } from './account.service.js';
 export { IdentityResolver } from './identity.resolver.js';
 export { InvitationService } from './invitation.service.js';
 export { LoginAttempts, type AttemptLimits } from './login-attempts.js';

@@ -21,6 +21,15 @@ export class TooManyAttemptsError extends UserError {
   }
 }
 
+async function consume(limiter: RateLimiterPostgres, key: string): Promise<void> {
+  try {
+    await limiter.consume(key);
+  } catch (error) {
+    if (error instanceof RateLimiterRes) throw new Refusal(new TooManyAttemptsError(Math.ceil(error.msBeforeNext / 1000)));
+    throw error;
+  }
+}
+
 export interface AttemptLimits {
   /** Failures for one account from one address, per 15 minutes. */
   perAccountAndAddress: number;
@@ -35,6 +44,8 @@ export interface AttemptLimits {
  * cannot slip through, and given back when it was right. Counter keys are keyed hashes: no address is stored.
  */
 export class LoginAttempts {
+  readonly #requests: RateLimiterPostgres;
+  readonly #addressKey: (address: string) => string;
   readonly #limiters: { limiter: RateLimiterPostgres; key: (email: string, address: string) => string }[];
 
   constructor(database: Database, secret: InstanceSecret, limits: AttemptLimits) {
@@ -47,6 +58,8 @@ export class LoginAttempts {
     };
     const limiter = (keyPrefix: string, points: number, duration: number) =>
       new RateLimiterPostgres({ storeClient, storeType: 'client', tableName: 'login_attempt', tableCreated: true, clearExpiredByTimeout: false, keyPrefix, points, duration });
+    this.#addressKey = (address) => secret.pseudonym(address);
+    this.#requests = limiter('request', limits.perAccountAndAddress, 900);
     this.#limiters = [
       { limiter: limiter('pair', limits.perAccountAndAddress, 900), key: (email, address) => secret.pseudonym(`${email}|${address}`) },
       { limiter: limiter('address', limits.perAddress, 900), key: (_email, address) => secret.pseudonym(address) },
@@ -57,13 +70,13 @@ export class LoginAttempts {
   /** @throws Refusal TOO_MANY_ATTEMPTS */
   async count(email: string, address: string): Promise<void> {
     for (const { limiter, key } of this.#limiters) {
-      try {
-        await limiter.consume(key(email, address));
-      } catch (error) {
-        if (error instanceof RateLimiterRes) throw new Refusal(new TooManyAttemptsError(Math.ceil(error.msBeforeNext / 1000)));
-        throw error;
-      }
+      await consume(limiter, key(email, address));
     }
+  }
+
+  /** For what costs work or sends mail and is no guess at a password: bounded by address alone, so that nobody can use it up for others. */
+  async countRequest(address: string): Promise<void> {
+    await consume(this.#requests, this.#addressKey(address));
   }
 
   /** After a right password: the pair starts afresh, the others get their one point back. */

@@ -38,13 +38,15 @@ export const SessionSubscriptionEntity = defineEntity({
   },
 });
 
-/** An invitation to set one's own password. Only its SHA-256 is kept; the token goes out by mail alone. */
+/** A permission, sent by mail, to set one's own password: an invitation, or the reset of a forgotten one. Only its SHA-256 is kept; the token goes out by mail alone. */
 export const InvitationEntity = defineEntity({
   name: 'Invitation',
   tableName: 'invitation',
   properties: {
     id: p.uuid().primary(),
     account: () => p.manyToOne(AccountEntity).deleteRule('cascade').index(),
+    /** INVITATION or RESET */
+    purpose: p.string().length(16).default('INVITATION'),
     tokenHash: p.string().length(64).unique(),
     createdAt: p.datetime(3),
     expiresAt: p.datetime(3),

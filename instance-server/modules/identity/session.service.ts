@@ -15,7 +15,8 @@ import type { SettingsStore } from '../settings/index.js';
 
 /** A session ends for good after this long, however often it was refreshed. */
 const SESSION_DAYS = 30;
-const ROLES_BY_POWER: readonly Role[] = ['ADMINISTRATOR', 'STAFF', 'GUIDE'];
+/** Without a wish the most powerful role is taken. */
+export const ROLES_BY_POWER: readonly Role[] = ['ADMINISTRATOR', 'STAFF', 'GUIDE'];
 
 export function checkPassword(password: string, field: string): string {
   if (password.length < PASSWORD_MIN) throw invalidInput(field, InputReason.TOO_SHORT, `A password has ${PASSWORD_MIN} characters at least.`);
@@ -92,7 +93,7 @@ export class SessionService {
       const sessionId = await repository.spendRefreshToken(tx, hash, now);
       if (!sessionId) {
         const reused = await repository.sessionOfSpentToken(tx, hash);
-        if (reused) await this.#end(ctx, tx, { id: reused }, 'refresh-token-reused');
+        if (reused) await this.end(ctx, tx, { id: reused }, 'refresh-token-reused');
         return new InvalidTokenError();
       }
       const session = await repository.livingSession(tx, sessionId, now);
@@ -105,7 +106,8 @@ export class SessionService {
     return result;
   }
 
-  async #end(ctx: RequestContext, tx: Tx, which: Parameters<typeof repository.endSessions>[1], reason: string): Promise<number> {
+  /** Ends sessions in the caller's transaction. Open sockets close when it commits. */
+  async end(ctx: RequestContext, tx: Tx, which: Parameters<typeof repository.endSessions>[1], reason: string): Promise<number> {
     const ended = await repository.endSessions(tx, which, reason, ctx.now());
     for (const session of ended) {
       await this.audit.recordFor(ctx, tx, {
@@ -121,17 +123,17 @@ export class SessionService {
 
   logout(ctx: RequestContext, allSessions: boolean): Promise<number> {
     const { sessionId, accountId } = ctx.account();
-    return this.database.app.transaction((tx) => this.#end(ctx, tx, allSessions ? { accountId } : { id: sessionId }, 'log-out'));
+    return this.database.app.transaction((tx) => this.end(ctx, tx, allSessions ? { accountId } : { id: sessionId }, 'log-out'));
   }
 
   /** The token is looked up before anything is hashed: guessing one is hopeless, and hashing for guesses would be a way to keep us busy. */
   async acceptInvitation(ctx: RequestContext, token: string, password: string): Promise<LoginPayload> {
     checkPassword(password, 'input.password');
     const hash = sha256Hex(token.slice(token.indexOf('.') + 1));
-    if (!(await repository.isOpenInvitation(this.database.app.sql, hash, ctx.now()))) throw new Refusal(new InvalidTokenError());
+    if (!(await repository.isOpenInvitation(this.database.app.sql, 'INVITATION', hash, ctx.now()))) throw new Refusal(new InvalidTokenError());
     const passwordHash = await hashPassword(password);
     return this.database.app.transaction(async (tx) => {
-      const accountId = await repository.spendInvitation(tx, hash, ctx.now());
+      const accountId = await repository.spendInvitation(tx, 'INVITATION', hash, ctx.now());
       const account = accountId ? await repository.accountBy(tx, { id: accountId }) : undefined;
       const role = account && ROLES_BY_POWER.find((held) => account.roles.includes(held));
       if (!account || !role || account.state !== 'INVITED') throw new Refusal(new InvalidTokenError());
@@ -157,7 +159,7 @@ export class SessionService {
     return this.database.app.transaction(async (tx) => {
       await repository.setPassword(tx, accountId, passwordHash);
       await this.audit.recordFor(ctx, tx, { action: 'account.password-changed', subjectType: 'account', subjectId: accountId });
-      return this.#end(ctx, tx, { accountId, except: sessionId }, 'password-changed');
+      return this.end(ctx, tx, { accountId, except: sessionId }, 'password-changed');
     });
   }
 }
