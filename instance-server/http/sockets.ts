@@ -102,7 +102,7 @@ export class Sockets {
             else await this.#requireAccount(authorization, connection.extra.request);
             return true;
           } catch (error) {
-            connection.extra.socket.close(CLOSE.forbidden, reasonOf(error));
+            connection.extra.socket.close(...closingFor(error));
             return false;
           }
         },
@@ -130,9 +130,10 @@ export class Sockets {
             this.#operations.add(operation);
             return args as ExecutionArgs;
           } catch (error) {
-            if (!(error instanceof GraphQLError)) throw error;
-            if (kind === 'client' && error.extensions.code === 'UNAUTHENTICATED') socket.close(CLOSE.forbidden, reasonOf(error));
-            return [error];
+            // Left to the library, a fault would close with 4500, which a stock client takes for final.
+            const isRefusal = error instanceof GraphQLError;
+            if (!isRefusal || (kind === 'client' && error.extensions.code === 'UNAUTHENTICATED')) socket.close(...closingFor(error));
+            return [isRefusal ? error : new GraphQLError('Try again later.')];
           }
         },
         onError: (_connection, _id, _payload, errors) => formatted(errors),
@@ -218,4 +219,8 @@ export class Sockets {
 
 const expiresInMs = (ctx: RequestContext): number => Math.max(0, (ctx.viewer as AccountViewer).expiresAt * 1000 - ctx.now().getTime());
 
-const reasonOf = (error: unknown): string => (error instanceof GraphQLError && typeof error.extensions.reason === 'string' ? error.extensions.reason : 'Forbidden');
+/** A refusal says why; a fault of ours, such as a database that does not answer, asks to come back later. */
+function closingFor(error: unknown): [code: number, reason: string] {
+  if (!(error instanceof GraphQLError)) return [CLOSE.tryLater, 'try again later'];
+  return [CLOSE.forbidden, typeof error.extensions.reason === 'string' ? error.extensions.reason : 'Forbidden'];
+}

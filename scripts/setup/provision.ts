@@ -90,7 +90,7 @@ export function ownerOrm(url: string, secret: InstanceSecret): Promise<MikroORM>
     clientUrl: roleUrl(url, 'owner', secret),
     extensions: [Migrator],
     ensureDatabase: false,
-    migrations: { migrationsList: migrations, snapshot: false, allOrNothing: false },
+    migrations: { migrationsList: migrations, snapshot: false, allOrNothing: false, silent: true },
   });
 }
 
