@@ -1,0 +1,83 @@
+import { randomUUID } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { projectRoot } from '../../../../instance-server/platform/project-root.js';
+import { at, type Federation, type House, RANGE } from '../../../testkit/federation.js';
+
+const folder = join(projectRoot, 'schema', 'operations');
+
+/** Every documented operation, by the name of its file. */
+export const OPERATIONS: ReadonlyMap<string, string> = new Map(
+  readdirSync(folder)
+    .sort()
+    .map((file) => [file.replace('.graphql', ''), readFileSync(join(folder, file), 'utf8')]),
+);
+
+export const SUBSCRIPTION = 'calendar-changed';
+
+type Variables = Record<string, unknown>;
+
+/** Gives a text for a field of an input: what the caller wants to find again, or never. */
+export type Texts = (field: string) => string;
+
+/** Sensible variables about this house, above all about Greta or, where she is not, the guide `solo`. */
+export function variablesAbout(house: House, { couplings }: Federation, texts: Texts): Readonly<Record<string, Variables>> {
+  const key = randomUUID();
+  const guide = house.guides.get('greta') ?? house.guide('solo');
+  const [booking] = guide.bookings;
+  const [offer] = house.offers;
+  const range = RANGE;
+  const offerId = offer?.id;
+  const guideId = guide.id;
+  const bookingId = booking?.id;
+  const customer = { name: texts('name'), email: `${texts('email')}@post.example`, phone: texts('phone') };
+  const couplingId = house.code === 'gamma' ? couplings['gwen alpha-beta'] : couplings['greta alpha-gamma'];
+  const input = (members: Variables): Variables => ({ input: members });
+  return {
+    'accept-coupling': input({ couplingId, guideId }),
+    'accounts': { first: 200 },
+    'accept-invitation': input({ token: `${house.code}.${texts('token')}`, password: texts('password') }),
+    'assign-guide': input({ bookingId, guideId, expectedVersion: 1, idempotencyKey: key }),
+    'audit-entries': { filter: { subjectId: bookingId }, first: 200 },
+    'booking': { id: bookingId },
+    'bookings': { filter: { guideId, offerId, range }, first: 200, orderBy: 'START_DESC' },
+    'calendar-changed': { guideId },
+    'cancel-booking': input({ bookingId, expectedVersion: 1, idempotencyKey: key, origin: 'GUIDE', reason: texts('reason') }),
+    'change-password': input({ currentPassword: texts('old password'), newPassword: texts('password') }),
+    'confirm-coupling': input({ couplingId }),
+    'coupling-requests': {},
+    'create-booking': input({ idempotencyKey: key, offerId, customer, guideIds: [guideId], notes: texts('notes'), partySize: 3, language: 'de', time: { start: at(6).toISOString() } }),
+    'create-guide': input({ idempotencyKey: key, firstName: texts('first name'), lastName: texts('last name'), email: customer.email, phone: customer.phone, languages: ['de'], offerIds: [offerId] }),
+    'create-offer': input({ idempotencyKey: key, title: texts('title'), description: texts('description'), durationMinutes: 60, languages: ['de'], priceAmount: 100 }),
+    'delete-booking': input({ bookingId, expectedVersion: 1, idempotencyKey: key }),
+    'end-coupling': input({ couplingId }),
+    'guide-calendar': { id: guide.globalId ?? guideId, range },
+    'guide-profile': { id: guideId },
+    'guides': { filter: { offerId }, first: 200, range },
+    'instances': {},
+    'invite-account': input({ idempotencyKey: key, email: customer.email, displayName: texts('display name'), roles: ['STAFF'] }),
+    'invite-guide': input({ idempotencyKey: key, email: customer.email, guideId }),
+    'login': input({ instance: house.code, email: house.staff.email, password: texts('password') }),
+    'logout': { allSessions: true },
+    'me': {},
+    'my-calendar': { range },
+    'offers': { first: 200 },
+    'rebook-booking': input({ bookingId, expectedVersion: 1, idempotencyKey: key, customer, notes: texts('notes'), offerId, guideIds: [guideId], time: { start: at(7).toISOString() } }),
+    'refresh-session': input({ refreshToken: `${house.code}.${texts('token')}` }),
+    'request-coupling': input({ guideId, instance: house.code, idempotencyKey: key }),
+    'request-password-reset': input({ instance: house.code, email: house.staff.email }),
+    'reset-password': input({ token: `${house.code}.${texts('token')}`, password: texts('password') }),
+    'reset-assignment': input({ assignmentId: booking?.assignmentId, expectedVersion: 1, idempotencyKey: key }),
+    'update-account': input({ accountId: house.staff.id, expectedVersion: 1, disabled: true }),
+    'update-guide': input({ guideId, expectedVersion: 1, firstName: texts('first name'), email: customer.email, offerIds: [offerId] }),
+    'update-offer': input({ offerId, expectedVersion: 1, title: texts('title'), description: texts('description') }),
+  };
+}
+
+/** The same with every text and instant made useless in a way that parsers and databases like to repeat in their complaints. */
+export function spoiled(value: unknown, texts: Texts, key = ''): unknown {
+  if (typeof value === 'string') return key === 'instance' || key === 'token' || key === 'refreshToken' ? value : `${texts('garbage')}'"\u0000\\`;
+  if (Array.isArray(value)) return value.map((member) => spoiled(member, texts));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, spoiled(member, texts, name)]));
+}

@@ -1,0 +1,174 @@
+import { randomUUID } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { client } from '../../../testkit/client.js';
+import { at, type Federation, type House, RANGE, until } from '../../../testkit/federation.js';
+import { PASSWORD } from '../../../testkit/records.js';
+import { OPERATIONS } from './operations.js';
+
+/** Hears every answer; `who` is `staff`, `administrator`, `guide` or `nobody` of the house. */
+export type Hear = (house: House, who: string, operation: string, text: string) => void;
+
+type Result = { __typename: string } & Record<string, unknown>;
+
+interface Tokens {
+  accessToken: string;
+  refreshToken: string;
+}
+
+/**
+ * What happens in a house in the course of a season, through the gateway, with a new canary in every text that is written:
+ * every documented operation at least once, all of them with success.
+ */
+export class Season {
+  readonly used = new Set<string>();
+
+  constructor(
+    private readonly federation: Federation,
+    private readonly house: House,
+    private readonly hear: Hear,
+  ) {}
+
+  async #run<Data>(who: string, operation: string, variables: Record<string, unknown>, token?: string): Promise<Data> {
+    this.used.add(operation);
+    const answer = await client(this.federation.gateway.url).query<Data>(OPERATIONS.get(operation) ?? '', variables, token);
+    this.hear(this.house, who, operation, answer.text);
+    if (answer.errors !== undefined) throw new Error(`${operation} in ${this.house.code}: ${answer.text}`);
+    return answer.data;
+  }
+
+  /** A mutation that answers with a union. @throws when that is an error */
+  async #change<Payload>(who: string, operation: string, input: Record<string, unknown>, token?: string): Promise<Payload> {
+    const data = await this.#run<Record<string, Result>>(who, operation, { input }, token);
+    const [result] = Object.values(data);
+    if (!result?.__typename.endsWith('Payload')) throw new Error(`${operation} in ${this.house.code}: ${JSON.stringify(result)}`);
+    return result as unknown as Payload;
+  }
+
+  #plant = (field: string): string => this.house.canaries.plant(this.house.code, `season: ${field}`);
+  #secret = (field: string): string => this.house.canaries.plant('nobody', `${this.house.code}: ${field}`);
+
+  #customer = () => ({ name: this.#plant('customer name'), email: `${this.#plant('customer email')}@post.example`, phone: this.#plant('customer phone') });
+
+  async run(partner: House | undefined): Promise<void> {
+    const { house } = this;
+    const staff = await house.staffToken();
+    const { guideId, offerId } = await this.#catalogue(staff);
+    const guide = await this.#newcomer(guideId, staff);
+    await this.#bookings(guideId, offerId, staff);
+    await this.#administrate();
+    for (const [who, token] of [['staff', staff], ['guide', guide]] as const) await this.#look(who, guideId, token);
+    if (partner) await this.#couple(partner, guideId, guide, staff);
+    await this.#run('guide', 'logout', { allSessions: true }, guide);
+  }
+
+  async #catalogue(staff: string): Promise<{ guideId: string; offerId: string }> {
+    const idempotencyKey = randomUUID();
+    const made = await this.#change<{ offer: { id: string; version: number } }>(
+      'staff',
+      'create-offer',
+      { idempotencyKey, title: this.#plant('offer title'), description: this.#plant('offer description'), durationMinutes: 60, languages: ['de'], priceAmount: 900 },
+      staff,
+    );
+    const offerId = made.offer.id;
+    await this.#change('staff', 'update-offer', { offerId, expectedVersion: made.offer.version, title: this.#plant('offer title'), description: this.#plant('offer description') }, staff);
+    const { guide } = await this.#change<{ guide: { id: string; version: number } }>(
+      'staff',
+      'create-guide',
+      { idempotencyKey, firstName: this.#plant('first name'), lastName: this.#plant('last name'), email: `${this.#plant('profile email')}@post.example`, phone: this.#plant('phone'), languages: ['de'], offerIds: [offerId] },
+      staff,
+    );
+    await this.#change('staff', 'update-guide', { guideId: guide.id, expectedVersion: guide.version, firstName: this.#plant('first name'), lastName: this.#plant('last name'), phone: this.#plant('phone') }, staff);
+    return { guideId: guide.id, offerId };
+  }
+
+  /** Is invited, sets a password, changes it, forgets it, sets another one and signs in with that; gives his token. */
+  async #newcomer(guideId: string, staff: string): Promise<string> {
+    const email = `${this.#plant('account email')}@post.example`;
+    await this.#change('staff', 'invite-guide', { idempotencyKey: randomUUID(), email, guideId }, staff);
+    const password = this.#secret('password');
+    const accepted = await this.#change<Tokens>('guide', 'accept-invitation', { token: await this.#mailed(email, 'invitation'), password });
+    const changed = this.#secret('new password');
+    await this.#change('guide', 'change-password', { currentPassword: password, newPassword: changed }, accepted.accessToken);
+    await this.#change('nobody', 'request-password-reset', { instance: this.house.code, email });
+    const remembered = this.#secret('remembered password');
+    await this.#change('guide', 'reset-password', { token: await this.#mailed(email, 'reset-password'), password: remembered });
+    const { accessToken, refreshToken } = await this.#change<Tokens>('guide', 'login', { instance: this.house.code, email, password: remembered });
+    await this.#run('guide', 'me', {}, accessToken);
+    return (await this.#change<Tokens>('guide', 'refresh-session', { refreshToken })).accessToken;
+  }
+
+  /** The token of a mail to this address. */
+  async #mailed(email: string, page: 'invitation' | 'reset-password'): Promise<string> {
+    let token: string | undefined;
+    await until(async () => {
+      const mails = await readdir(this.house.mailDirectory).catch(() => []);
+      for (const name of mails) {
+        const text = (await readFile(join(this.house.mailDirectory, name), 'utf8')).replaceAll(/=\r?\n/g, '').replaceAll('=3D', '=');
+        if (text.includes(email)) token ??= new RegExp(`/${page}#(\\S+)`).exec(text)?.[1];
+      }
+      return token !== undefined;
+    }, `the mail of ${page} has come`);
+    return token ?? '';
+  }
+
+  async #bookings(guideId: string, offerId: string, staff: string): Promise<void> {
+    type Booked = { booking: { id: string; version: number; assignments: { id: string }[] } };
+    const create = (hour: number, guideIds: string[]) =>
+      this.#change<Booked>('staff', 'create-booking', { idempotencyKey: randomUUID(), offerId, customer: this.#customer(), notes: this.#plant('notes'), guideIds, partySize: 2, language: 'de', time: { start: at(hour).toISOString() } }, staff);
+    const { booking } = await create(1, []);
+    const input = () => ({ idempotencyKey: randomUUID(), bookingId: booking.id });
+    const assigned = await this.#change<Booked>('staff', 'assign-guide', { ...input(), guideId, expectedVersion: booking.version }, staff);
+    const moved = await this.#change<Booked>(
+      'staff',
+      'rebook-booking',
+      { ...input(), expectedVersion: assigned.booking.version, customer: this.#customer(), notes: this.#plant('notes'), time: { start: at(2).toISOString() } },
+      staff,
+    );
+    const [assignment] = moved.booking.assignments;
+    const reset = await this.#change<Booked>('staff', 'reset-assignment', { idempotencyKey: randomUUID(), assignmentId: assignment?.id, expectedVersion: moved.booking.version }, staff);
+    await this.#change('staff', 'cancel-booking', { ...input(), expectedVersion: reset.booking.version, reason: this.#plant('cancellation reason'), origin: 'CUSTOMER' }, staff);
+    const mistake = await create(3, []);
+    await this.#change('staff', 'delete-booking', { idempotencyKey: randomUUID(), bookingId: mistake.booking.id, expectedVersion: mistake.booking.version }, staff);
+    const lasting = await create(4, [guideId]);
+    await this.#run('staff', 'booking', { id: lasting.booking.id }, staff);
+  }
+
+  async #administrate(): Promise<void> {
+    const { house } = this;
+    const administrator = await house.token(house.administrator);
+    const { accountId } = await this.#change<{ accountId: string }>('administrator', 'invite-account', { idempotencyKey: randomUUID(), email: `${this.#plant('colleague email')}@post.example`, displayName: this.#plant('colleague name'), roles: ['STAFF'] }, administrator);
+    await this.#run('administrator', 'accounts', { first: 200 }, administrator);
+    await this.#change('administrator', 'update-account', { accountId, expectedVersion: 1, disabled: true }, administrator);
+    const entries = await this.#run<{ auditEntries: { edges: unknown[] } }>('administrator', 'audit-entries', { first: 200 }, administrator);
+    if (entries.auditEntries.edges.length === 0) throw new Error('nothing is in the action log');
+    // An address that is taken: refused without a word of it in anybody's log.
+    await this.#run('administrator', 'invite-account', { input: { idempotencyKey: randomUUID(), email: house.staff.email, displayName: this.#plant('twin'), roles: ['STAFF'] } }, administrator);
+    await this.#run('nobody', 'login', { input: { instance: house.code, email: house.staff.email, password: `${PASSWORD}!` } });
+    await this.#run('nobody', 'instances', {});
+  }
+
+  async #look(who: string, guideId: string, token: string): Promise<void> {
+    await this.#run(who, 'guide-calendar', { id: guideId, range: RANGE }, token);
+    await this.#run(who, 'guide-profile', { id: guideId }, token);
+    await this.#run(who, 'bookings', { first: 200 }, token);
+    await this.#run(who, 'offers', {}, token);
+    await this.#run(who, 'my-calendar', { range: RANGE }, token);
+    if (who === 'staff') await this.#run(who, 'guides', { first: 200, range: RANGE }, token);
+  }
+
+  /** All the way to an active coupling, and its end. */
+  async #couple(partner: House, guideId: string, guide: string, staff: string): Promise<void> {
+    const requested = await this.#change<{ coupling: { id: string } }>('staff', 'request-coupling', { idempotencyKey: randomUUID(), guideId, instance: partner.code }, staff);
+    const couplingId = requested.coupling.id;
+    const there = new Season(this.federation, partner, this.hear);
+    const thereStaff = await partner.staffToken();
+    await there.#run('staff', 'coupling-requests', {}, thereStaff);
+    const counterpart = partner.guides.get(`for ${this.house.code}`) ?? partner.guide('solo');
+    await there.#change('staff', 'accept-coupling', { couplingId, guideId: counterpart.id }, thereStaff);
+    await this.#change('guide', 'confirm-coupling', { couplingId }, guide);
+    await this.#run('guide', 'my-calendar', { range: RANGE }, guide);
+    await this.#change('staff', 'end-coupling', { couplingId }, staff);
+    for (const operation of there.used) this.used.add(operation);
+  }
+}
