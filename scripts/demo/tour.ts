@@ -130,7 +130,7 @@ export function describe(description: DemoDescription, sample: Sample, folder: s
     ...guides,
     '',
     ...(age > STALE_DAYS ? [`The season was planted on ${season.today} and is nearly over: \`npm start -- --reset\` begins a new one.`, ''] : []),
-    'His four weeks ahead, as a guide sees them at the gateway, his own house’s in full and the others’ without details:',
+    'A coupled guide asks the gateway for his next four weeks, his own house’s in full and the others’ without details:',
     '',
     sample.command,
     '',
