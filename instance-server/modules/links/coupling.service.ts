@@ -10,13 +10,13 @@ import type { AuditAction, AuditService } from '../audit/index.js';
 import { couplingRepository as repository, type CouplingRow } from './coupling.repository.js';
 import { type GlobalIdentity, identityOf, mintGlobalId, survivor } from './coupling.rules.js';
 import { type AcceptCouplingInput, PartnerUnavailableError, type RequestCouplingInput } from './coupling.type.js';
-import { adoptGlobalId } from './global-id.js';
+import { adoptGlobalId, isAnothers } from './global-id.js';
 import type { KnownLink, LinkDirectory } from './link.directory.js';
 import { type PartnerClient, PartnerRefusal } from './partner-client.js';
 
 /**
- * Responsible for the couplings of this house's guides. Each step is told to the partner before it is committed here: a partner that
- * cannot be reached leaves nothing half-done, and a repeated message is accepted there without effect.
+ * Responsible for the couplings of this house's guides. Each step towards a coupling is told to the partner before it is committed
+ * here: a partner that cannot be reached leaves nothing half-done, and a repeated message is accepted there without effect.
  */
 export class CouplingService {
   constructor(
@@ -96,6 +96,9 @@ export class CouplingService {
       const own = identityOf(guide?.globalId, guide?.mintedAt);
       const partners = identityOf(row.partner_global_id, row.partner_global_id_minted_at);
       const surviving = survivor(own, partners) ?? mintGlobalId(ctx.now());
+      if (await isAnothers(tx, guideId, surviving.globalId)) {
+        throw invalidInput('input.couplingId', InputReason.CONFLICTING, 'The other house names the global id of another guide; end this coupling.');
+      }
       await this.#log(ctx, tx, 'coupling.confirmed', row.id, { guideId, instance: link.partnerCode });
       await this.#tell(link, 'confirm', { couplingId: row.id, ...wire(surviving) });
       await repository.update(tx, row.id, ctx.now(), { state: 'ACTIVE', global_id: surviving.globalId, since: ctx.now() });
@@ -108,19 +111,23 @@ export class CouplingService {
     return this.#require(this.database.app.sql, couplingId, 'input.couplingId');
   }
 
-  /** Declines what is not active yet and ends what is: staff of either house, or the guide. */
+  /**
+   * Declines what is not active yet and ends what is: staff of either house, or the guide. It counts here at once, whether or not the
+   * partner hears of it now: nobody can be kept in a coupling by a partner who does not answer. A repetition tells him again.
+   */
   async end(ctx: RequestContext, couplingId: string): Promise<CouplingRow> {
-    return this.#change(couplingId, async (tx, row, link) => {
+    const { ended, link } = await this.#change(couplingId, async (tx, row, known) => {
       const { role, guideId } = ctx.account();
       if (role === 'GUIDE' && row.guide_id !== guideId) throw notFound('input.couplingId');
-      if (row.state === 'DECLINED' || row.state === 'ENDED') return row;
+      if (row.state === 'DECLINED' || row.state === 'ENDED') return { ended: row, link: known };
       const wasActive = row.state === 'ACTIVE';
-      await this.#log(ctx, tx, wasActive ? 'coupling.ended' : 'coupling.declined', row.id, { instance: link.partnerCode });
-      await this.#tell(link, 'end', { couplingId: row.id });
+      await this.#log(ctx, tx, wasActive ? 'coupling.ended' : 'coupling.declined', row.id, { instance: known.partnerCode });
       const updated = await repository.update(tx, row.id, ctx.now(), { state: wasActive ? 'ENDED' : 'DECLINED', requested_name: null });
       await publish(tx, { kind: 'links' });
-      return updated;
+      return { ended: updated, link: known };
     });
+    await this.partners.call(link, '/partner/v1/couplings/end', { couplingId: ended.id }).catch(() => undefined);
+    return ended;
   }
 
   async waiting(): Promise<CouplingRow[]> {

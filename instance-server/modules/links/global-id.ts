@@ -2,8 +2,18 @@ import type { Tx } from '../../platform/database/database.js';
 import type { GlobalIdentity } from './coupling.rules.js';
 
 /**
- * Gives a guide the surviving global id. One he had before stays as an alias, and his other couplings follow. Runs as worker: the
- * app role may not move identities.
+ * Whether this global id is, or was, another guide's here. A partner's word must not make two people of this house one.
+ */
+export async function isAnothers(tx: Tx, guideId: string, globalId: string): Promise<boolean> {
+  const guide = await tx.selectFrom('guide').select('id').where('global_id', '=', globalId).where('id', '<>', guideId).executeTakeFirst();
+  if (guide) return true;
+  const alias = await tx.selectFrom('guide_alias').select('guide_id').where('global_id', '=', globalId).where('guide_id', '<>', guideId).executeTakeFirst();
+  return alias !== undefined;
+}
+
+/**
+ * Gives a guide the surviving global id. One he had before stays as an alias; his other couplings keep the id that both their sides
+ * know, since the partners there have not heard of this one. Runs as worker: the app role may not move identities.
  */
 export async function adoptGlobalId(tx: Tx, guideId: string, identity: GlobalIdentity): Promise<void> {
   const before = await tx.selectFrom('guide').select('global_id').where('id', '=', guideId).executeTakeFirst();
@@ -16,5 +26,4 @@ export async function adoptGlobalId(tx: Tx, guideId: string, identity: GlobalIde
       .execute();
   }
   await tx.updateTable('guide').set({ global_id: identity.globalId, global_id_minted_at: identity.mintedAt }).where('id', '=', guideId).execute();
-  await tx.updateTable('coupling').set({ global_id: identity.globalId }).where('guide_id', '=', guideId).where('state', '=', 'ACTIVE').execute();
 }

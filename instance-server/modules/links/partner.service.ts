@@ -5,12 +5,12 @@ import { publish } from '../../platform/events/events.js';
 import { peekToken, TokenError, type TokenVerifier } from '../../platform/tokens.js';
 import type { Actor, AuditAction, AuditService } from '../audit/index.js';
 import { couplingRepository as repository, type CouplingRow } from './coupling.repository.js';
-import { adoptGlobalId } from './global-id.js';
+import { adoptGlobalId, isAnothers } from './global-id.js';
 import type { KnownLink, LinkDirectory } from './link.directory.js';
 import { PARTNER_TOKEN_SECONDS } from './partner-client.js';
 import { isPartnerAction, type PartnerAction, type PartnerMessage, partnerMessages } from './partner-messages.js';
 
-export type PartnerFailure = 'UNAUTHENTICATED' | 'REPLAYED' | 'UNKNOWN_ACTION' | 'MALFORMED' | 'LINK_NOT_OPEN' | 'NOT_FOUND' | 'NOT_PAIRWISE_LINKED' | 'TOO_MANY_REQUESTS';
+export type PartnerFailure = 'UNAUTHENTICATED' | 'REPLAYED' | 'UNKNOWN_ACTION' | 'MALFORMED' | 'LINK_NOT_OPEN' | 'NOT_FOUND' | 'NOT_PAIRWISE_LINKED' | 'GLOBAL_ID_TAKEN' | 'TOO_MANY_REQUESTS';
 
 /** Unanswered requests one partner may have here: a hostile one must not bury the others'. */
 const MAX_WAITING_REQUESTS = 200;
@@ -146,6 +146,7 @@ export class PartnerService {
     const row = await this.#lock(tx, link, message.couplingId);
     if (row.state === 'ACTIVE' && row.global_id === message.globalId) return;
     if (row.state !== 'ACCEPTED' || !row.guide_id) throw new PartnerCallError(404, 'NOT_FOUND');
+    if (await isAnothers(tx, row.guide_id, message.globalId)) throw new PartnerCallError(409, 'GLOBAL_ID_TAKEN');
     const identity = { globalId: message.globalId, mintedAt: new Date(message.globalIdMintedAt) };
     await repository.update(tx, row.id, now, { state: 'ACTIVE', global_id: identity.globalId, since: now });
     await adoptGlobalId(tx, row.guide_id, identity);
