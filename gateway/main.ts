@@ -1,17 +1,21 @@
 import pino from 'pino';
 import { collectDefaultMetrics } from 'prom-client';
 import { ConfigurationError, readConfig, type GatewayConfig } from './config.js';
-import { startGateway } from './server.js';
+import { startGateway, type GatewayServer } from './server.js';
 
 /** The process: one JSON line for each event, exit code 0 after a drain, 1 when it cannot start. */
 async function main(): Promise<void> {
   const config = readConfig(process.env);
-  const logger = pino({ level: config.logLevel, base: { service: 'gateway' }, redact: ['authorization', '*.authorization', 'token', '*.token'] });
-  const server = await startGateway(config, logger);
-  collectDefaultMetrics({ register: server.metrics.registry });
+  const redact = ['authorization', '*.authorization', 'token', '*.token'];
+  // Synchronous: buffered lines are flushed on exit, and that never ends when whoever read them has gone before us.
+  const destination = pino.destination({ fd: process.stdout.fd, sync: true });
+  const logger = pino({ level: config.logLevel, base: { service: 'gateway' }, redact }, destination);
 
+  let server: GatewayServer | undefined;
   let stopping = false;
   const stop = async (signal: string) => {
+    // Still starting: nobody is served yet.
+    if (server === undefined) process.exit(0);
     if (stopping) return;
     stopping = true;
     logger.info({ signal }, 'The gateway drains.');
@@ -22,6 +26,12 @@ async function main(): Promise<void> {
     process.exit(0);
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(signal));
+  // Started by another process: end with it. It is told only once, perhaps while our modules were loading.
+  process.on('disconnect', () => void stop('disconnect'));
+  if (process.connected === false) await stop('disconnect');
+
+  server = await startGateway(config, logger);
+  collectDefaultMetrics({ register: server.metrics.registry });
 
   logger.info({ url: server.url, port: server.port }, 'The gateway is ready.');
   process.send?.({ type: 'ready', url: server.url, port: server.port });

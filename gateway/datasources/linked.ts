@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { Kind, isObjectType, parse, type DocumentNode, type OperationDefinitionNode } from 'graphql';
 import type { RequestContext } from '../context.js';
+import { unauthenticated } from '../errors.js';
 import { instrument, placeholder } from '../stitching/instrument.js';
 import { isRecord } from '../stitching/partner-answer.js';
 import { stitchedSelection, type StitchedSelection } from '../stitching/selection.js';
@@ -45,6 +46,7 @@ export class LinkedDataSource {
     variables: Readonly<Record<string, unknown>>,
     context: RequestContext,
   ): Promise<SubgraphResponse> {
+    if (context.route?.token === undefined) return signInFirst(variables['representations']);
     const coerced = context.coerced ?? variables;
     const variant = this.variant(query, coerced);
     const representations = readRepresentations(variables['representations']);
@@ -102,6 +104,13 @@ export class LinkedDataSource {
     }
     return { body: requestBody(instrumented), selections };
   }
+}
+
+/** A log-in's own answer has no token yet that partners could be asked with: the calendar is to be asked for with the token it gives. */
+function signInFirst(representations: unknown): SubgraphResponse {
+  const { message, extensions } = unauthenticated('TOKEN_MISSING');
+  const entities = Array.isArray(representations) ? representations : [];
+  return { data: { _entities: entities.map(() => null) }, errors: entities.map((_, index) => ({ message, path: ['_entities', index], extensions })) };
 }
 
 interface Representation {

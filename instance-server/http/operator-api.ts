@@ -42,6 +42,7 @@ const commands = {
   'links/propose': z.strictObject({ partner: code }),
   'links/accept': z.strictObject({ offer }),
   'links/complete': z.strictObject({ answer: offer }),
+  'links/move': z.strictObject({ partner: code, endpoint: z.url().max(500).optional(), url: z.url().max(500).optional(), name: z.string().optional() }),
   'links/suspend': z.strictObject({ partner: code }),
   'links/resume': z.strictObject({ partner: code }),
   'links/end': z.strictObject({ partner: code }),
@@ -126,6 +127,8 @@ export class OperatorApi {
         return links.accept((input as Input<'links/accept'>).offer);
       case 'links/complete':
         return links.complete((input as Input<'links/complete'>).answer);
+      case 'links/move':
+        return links.move(input as Input<'links/move'>);
       case 'links/suspend':
       case 'links/resume':
       case 'links/end':

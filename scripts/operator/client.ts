@@ -142,6 +142,11 @@ export class OperatorClient {
     return this.call(`links/${action}`, { partner });
   }
 
+  /** The partner has another address or name; keys stay. */
+  moveLink(partner: string, to: { endpoint?: string; url?: string; name?: string }): Promise<Link> {
+    return this.call('links/move', { partner, ...to });
+  }
+
   /** One signed call; gives the `result` of the answer. */
   async call<T>(command: string, input: object = {}): Promise<T> {
     const code = await this.code();

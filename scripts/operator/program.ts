@@ -220,6 +220,18 @@ function addLinks(program: Command, open: Open, print: Print): void {
       });
   }
   link
+    .command('move')
+    .description('The partner has another address or name now. Its pinned keys stay: whoever answers there must still hold them.')
+    .argument('<partner>', 'code of the partner instance')
+    .addOption(new Option('--endpoint <url>', 'where its instance server is reached').argParser(httpUrl))
+    .addOption(new Option('--url <url>', 'where its front end is found').argParser(httpUrl))
+    .option('--name <name>', 'what the house is called')
+    .addHelpText('after', details(`${NEEDS_KEY}; there is a living link with the partner.`, 'link move vienna --endpoint http://127.0.0.1:4112 --instance http://127.0.0.1:4101'))
+    .action(async (partner: string, to: { endpoint?: string; url?: string; name?: string }) => {
+      const moved = await (await open()).moveLink(partner, to);
+      print(moved, `${partner} is reached at ${moved.partnerEndpoint} now.`);
+    });
+  link
     .command('connect')
     .description('All three steps for two instances that you operate both. Safe to repeat.')
     .addOption(new Option('--a <url>', 'address of one instance').argParser(httpUrl).makeOptionMandatory())

@@ -26,6 +26,7 @@ export type AuditAction =
   | 'assignment.ended'
   | 'link.proposed'
   | 'link.activated'
+  | 'link.moved'
   | 'link.suspended'
   | 'link.resumed'
   | 'link.ended'

@@ -6,6 +6,7 @@ import { isViolationOf } from '../../platform/database/errors.js';
 import { AlreadyExistsError, InputReason, invalidInput, notFound, Refusal } from '../../platform/errors/user-error.js';
 import { publish } from '../../platform/events/events.js';
 import { generateKeyPair, publicKeyFromJwk, thumbprint } from '../../platform/keys.js';
+import { checkText } from '../../platform/validation.js';
 import type { AuditAction, AuditService } from '../audit/index.js';
 import type { SettingsStore } from '../settings/index.js';
 import type { LinkDirectory } from './link.directory.js';
@@ -118,6 +119,33 @@ export class LinkService {
       await this.#log(tx, 'link.activated', answer.linkId, now, { partnerCode: answer.code });
     });
     return this.status(answer.code);
+  }
+
+  /** The partner has another address or name now. Keys stay: whoever answers there must still hold his. */
+  async move(input: { partner: string; endpoint?: string; url?: string; name?: string }): Promise<LinkStatus> {
+    const changes = {
+      ...(input.endpoint !== undefined && { partner_endpoint: input.endpoint }),
+      ...(input.url !== undefined && { partner_url: input.url }),
+      ...(input.name !== undefined && { partner_name: checkText(input.name, 'name', { max: 200 }) }),
+    };
+    await this.#inTransaction(async (tx) => {
+      const now = this.clock.now();
+      const before = await tx.selectFrom('link').selectAll().where('partner_code', '=', input.partner).where('state', '<>', 'ENDED').forUpdate().executeTakeFirst();
+      if (!before) throw notFound('partner');
+      await tx
+        .updateTable('link')
+        .set((eb) => ({ ...changes, updated_at: now, version: eb('version', '+', 1) }))
+        .where('id', '=', before.id)
+        .execute();
+      await this.audit.record(tx, ACTOR, now, {
+        action: 'link.moved',
+        subjectType: 'link',
+        subjectId: before.id,
+        before: { endpoint: before.partner_endpoint, url: before.partner_url, name: before.partner_name },
+        after: changes,
+      });
+    });
+    return this.status(input.partner);
   }
 
   async change(partnerCode: string, action: 'suspend' | 'resume' | 'end'): Promise<LinkStatus & { partnerTold: boolean }> {
