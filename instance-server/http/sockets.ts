@@ -64,7 +64,7 @@ export class Sockets {
     server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
       const wss = endpoints.get(new URL(request.url ?? '/', 'http://instance').pathname);
       if (!wss) {
-        socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n');
+        socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n', () => socket.destroy());
         return;
       }
       wss.handleUpgrade(request, socket, head, (client) => wss.emit('connection', client, request));
@@ -109,12 +109,13 @@ export class Sockets {
         onSubscribe: async (connection, id, payload) => {
           const { socket, request } = connection.extra;
           const known = operationsOf(connection);
-          if (kind === 'client' && known.size >= config.WS_MAX_OPERATIONS) {
-            return [new GraphQLError('Too many operations on this socket.', { extensions: { code: 'OPERATION_LIMIT_EXCEEDED' } })];
-          }
           try {
             const authorization = kind === 'gateway' ? payload.extensions?.authorization : connection.connectionParams?.authorization;
             const ctx = await this.#requireAccount(authorization, request, kind === 'gateway');
+            // After the only wait, so that messages that come all at once are counted one by one.
+            if (kind === 'client' && known.size >= config.WS_MAX_OPERATIONS) {
+              return [new GraphQLError('Too many operations on this socket.', { extensions: { code: 'OPERATION_LIMIT_EXCEEDED' } })];
+            }
             const args = this.#prepare(kind, payload, ctx, kind === 'client' ? rules : []);
             if (Array.isArray(args)) return args as readonly GraphQLError[];
             const operation: Operation = {
