@@ -53,6 +53,10 @@ export async function startInstance(config: InstanceConfig, logger: Logger, cloc
   });
   allowOrigins(app, config.CORS_ORIGINS);
   let draining = false;
+  // A client that kept its connection after the last answer would hold up the end for as long as it likes.
+  app.addHook('onSend', async (_request, reply) => {
+    if (draining) void reply.header('connection', 'close');
+  });
   registerRoutes(app, { instance, config, authentication, apollo: { client, federation }, metrics, isDraining: () => draining, logger });
   const sockets = new Sockets({ server: app.server, instance, config, authentication, schemas, logger });
   await app.listen({ host: config.HOST, port: config.PORT });

@@ -37,11 +37,18 @@ export function formatErrors(logger: Logger): (formatted: GraphQLFormattedError,
       const field = / at "([^"]+)"/.exec(formatted.message)?.[1] ?? error.nodes[0].variable.name.value;
       return { message: formatted.message, ...place, extensions: { code: 'INVALID_INPUT', field, reason: 'MALFORMED' } };
     }
+    if (isLimit(formatted.message, extensions)) return { message: formatted.message, ...place, extensions: { ...extensions, code: 'OPERATION_LIMIT_EXCEEDED' } };
     if (PUBLIC_CODES.has(code)) return { message: formatted.message, ...place, extensions: { ...extensions, code } };
     const kind = original instanceof Error ? { name: original.name, code: (original as { code?: unknown }).code, at: firstFrames(original) } : {};
     logger.error({ ...kind, path: formatted.path?.join('.') }, 'a request failed');
     return { message: 'Something went wrong on our side.', ...place, extensions: { code: 'INTERNAL_SERVER_ERROR' } };
   };
+}
+
+/** A refused document has the code of a parse or validation failure at first, whatever it was refused for. */
+function isLimit(message: string, { code, limit, validationErrorCode }: Record<string, unknown>): boolean {
+  if (code === 'GRAPHQL_PARSE_FAILED') return message.includes('tokens. Parsing aborted');
+  return code === 'GRAPHQL_VALIDATION_FAILED' && (limit !== undefined || validationErrorCode === 'MAX_RECURSIVE_SELECTIONS_EXCEEDED');
 }
 
 /** Where it happened, without the message that begins a stack. */

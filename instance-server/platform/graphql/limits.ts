@@ -11,18 +11,21 @@ export interface OperationLimits {
   cost: number;
 }
 
-const report = {
+const reporting = (limit: string) => ({
   propagateOnRejection: false,
   onReject: [
     (context: ValidationContext | null, error: GraphQLError): void => {
-      context?.reportError(new GraphQLError(error.message.replace('Syntax Error: ', ''), { extensions: { code: 'OPERATION_LIMIT_EXCEEDED' } }));
+      context?.reportError(new GraphQLError(error.message.replace('Syntax Error: ', ''), { extensions: { limit } }));
     },
   ],
-};
+});
 
-/** Validation rules that bound what a document may ask; the number of tokens is bounded by the parser. */
+/**
+ * Validation rules that bound what a document may ask; the number of tokens is bounded by the parser. Violations carry
+ * `extensions.limit`, by which the error's form (`format-error.ts`) gives them their code.
+ */
 export const limitRules = ({ depth, aliases, cost }: OperationLimits): ValidationRule[] => [
-  maxDepthRule({ n: depth, flattenFragments: true, ...report }),
-  maxAliasesRule({ n: aliases, ...report }),
-  costLimitRule({ maxCost: cost, flattenFragments: true, ...report }),
+  maxDepthRule({ n: depth, flattenFragments: true, ...reporting('depth') }),
+  maxAliasesRule({ n: aliases, ...reporting('aliases') }),
+  costLimitRule({ maxCost: cost, flattenFragments: true, ...reporting('cost') }),
 ];
