@@ -60,20 +60,19 @@ describe('refused with field and reason, and without a trace', () => {
   });
 
   test.each<[string, Record<string, unknown>, string]>([
-    ['an instant without an offset', { time: { start: '2027-06-01T12:00:00' } }, 'DateTime'],
-    ['an instant that is a number', { time: { start: 1_800_000_000 } }, 'DateTime'],
-    ['the 30th of February', { time: { start: '2027-02-30T12:00:00Z' } }, 'DateTime'],
-    ['an instant outside the calendar', { time: { start: '2200-01-01T00:00:00Z' } }, 'DateTime'],
-    ['a local time with an offset', { time: { localStart: '2027-06-01T12:00Z' } }, 'LocalDateTime'],
-    ['a local time with a zone', { time: { localStart: '2027-06-01T12:00[Europe/Berlin]' } }, 'LocalDateTime'],
-    ['a party that is not a whole number', { partySize: 1.5 }, 'Int'],
-  ])('%s is no value of its scalar', async (_what, given, scalar) => {
+    ['an instant without an offset', { time: { start: '2027-06-01T12:00:00' } }, 'input.time.start'],
+    ['an instant that is a number', { time: { start: 1_800_000_000 } }, 'input.time.start'],
+    ['the 30th of February', { time: { start: '2027-02-30T12:00:00Z' } }, 'input.time.start'],
+    ['an instant outside the calendar', { time: { start: '2200-01-01T00:00:00Z' } }, 'input.time.start'],
+    ['a local time with an offset', { time: { localStart: '2027-06-01T12:00Z' } }, 'input.time.localStart'],
+    ['a local time with a zone', { time: { localStart: '2027-06-01T12:00[Europe/Berlin]' } }, 'input.time.localStart'],
+    ['a party that is not a whole number', { partySize: 1.5 }, 'input.partySize'],
+  ])('%s is no value of its scalar', async (_what, given, field) => {
     const before = await counts();
     const input = { idempotencyKey: newKey(), offerId, time: hour, customer: { name: 'Group' }, ...given };
     const answer = await house.api.query(bookingDocument('createBooking'), { input }, staff);
     expect(answer.status).toBe(400);
-    expect(answer.errors?.map(({ extensions }) => extensions.code)).toEqual(['BAD_USER_INPUT']);
-    expect(answer.errors?.[0]?.message).toContain(scalar);
+    expect(answer.errors?.map(({ extensions }) => extensions)).toEqual([{ code: 'INVALID_INPUT', field, reason: 'MALFORMED' }]);
     expect(await counts()).toEqual(before);
   });
 });
