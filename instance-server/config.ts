@@ -41,7 +41,7 @@ const environment = z.object({
   MAIL_DIRECTORY: z.string().optional(),
   MAIL_FROM: z.string().default('lotse@localhost'),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent']).default('info'),
-  TRUST_PROXY: z.stringbool().default(false),
+  TRUST_PROXY: integer(0, 0, 10),
   CORS_ORIGINS: z
     .string()
     .default('')

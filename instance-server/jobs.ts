@@ -41,10 +41,14 @@ export async function startJobs(instance: Instance, config: InstanceConfig, logg
         invitation.purpose === 'RESET'
           ? `Somebody, we hope you, asked to set a new password for your account at ${name}. Do so at\n\n${link}\n\nThe link is valid for one hour and for you alone. If it was not you, nothing has changed.`
           : `${name} invites you to Lotse. Set your password at\n\n${link}\n\nThe link is valid for 14 days and for you alone.`;
-      await mailer.send({
+      const mail = {
         to: invitation.email,
         subject: invitation.purpose === 'RESET' ? `${name}: a new password` : `${name}: your invitation`,
         text: `Dear ${invitation.display_name},\n\n${text}\n`,
+      };
+      // Mail servers quote addresses in their refusals, and the queue keeps a job's last error.
+      await mailer.send(mail).catch(() => {
+        throw new Error('the mail server did not take the mail');
       });
     },
     async 'clean-up'() {

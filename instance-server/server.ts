@@ -41,7 +41,9 @@ export async function startInstance(config: InstanceConfig, logger: Logger, cloc
   const app = Fastify({
     bodyLimit: config.LIMIT_BODY_BYTES,
     requestTimeout: config.LIMIT_REQUEST_MS,
-    trustProxy: config.TRUST_PROXY,
+    // A number of hops: with `true` the first address of the header would count, which the client writes himself.
+    trustProxy: (_address, hop) => hop < config.TRUST_PROXY,
+    handlerTimeout: config.LIMIT_REQUEST_MS,
     forceCloseConnections: 'idle',
     logger: false,
     genReqId: (request) => requestIdOf(request.headers['x-request-id']) ?? randomUUID(),

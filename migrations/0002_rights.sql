@@ -6,14 +6,20 @@
 
 revoke all on schema public from public;
 grant usage on schema public to lotse_app, lotse_guide, lotse_partner, lotse_worker;
-alter default privileges in schema public revoke execute on functions from public;
+-- Global on purpose: a revocation for one schema cannot take back what the global default gives.
+alter default privileges revoke execute on functions from public;
 
 grant select on settings, link, coupling to lotse_app;
 grant select, insert, update, delete on
-  account, account_role, session, refresh_token, session_subscription, invitation, login_attempt, idempotency_key,
-  guide, guide_offer, offer, customer, booking, guide_assignment
+  account_role, session, refresh_token, session_subscription, invitation, login_attempt, idempotency_key,
+  guide_offer, offer, customer, booking, guide_assignment
   to lotse_app;
-grant insert, update on coupling to lotse_app;
+grant select, insert, update on account to lotse_app;
+-- A guide's identity across houses is moved by the worker alone, when both houses and the guide agree.
+grant select, insert on guide to lotse_app;
+grant update (first_name, last_name, email, phone, languages, active, version) on guide to lotse_app;
+grant insert on coupling to lotse_app;
+grant update (guide_id, state, requested_name, updated_at, version) on coupling to lotse_app;
 -- The action log is only ever added to.
 grant select, insert on audit_entry to lotse_app;
 grant insert on audit_entry to lotse_worker;
@@ -21,7 +27,10 @@ grant insert on audit_entry to lotse_worker;
 grant select, insert, update, delete on
   settings, signing_key, link, link_key, coupling, used_token, idempotency_key, login_attempt
   to lotse_worker;
-grant select, insert, update on account, account_role, invitation, session to lotse_worker;
+-- Operators invite; mails are sent. Password hashes are none of its business.
+grant select (id, email, display_name, state, guide_id, version), insert, update (email, display_name, version) on account to lotse_worker;
+grant select, insert on account_role to lotse_worker;
+grant select, insert, update on invitation, session to lotse_worker;
 grant delete on session, refresh_token, invitation to lotse_worker;
 grant select on refresh_token to lotse_worker;
 grant select, insert on guide_alias to lotse_worker;

@@ -2,6 +2,7 @@ import { GraphQLError, GraphQLScalarType } from 'graphql';
 import { Arg, createUnionType, Ctx, Field, ObjectType, Query, Resolver } from 'type-graphql';
 import { Guide, type GuideService } from '../modules/guides/index.js';
 import { RequestContext } from '../platform/context.js';
+import { isUuid } from '../platform/validation.js';
 import { VisibleTo } from '../platform/visibility/visible-to.js';
 
 interface Representation {
@@ -70,6 +71,6 @@ export class FederationResolver {
     if (__typename !== 'Guide') return null;
     const { viewer } = ctx;
     if (viewer.kind === 'PARTNER') return id === viewer.globalId ? Object.assign(new Guide(), { id }) : null;
-    return (await this.guides.load(ctx, id)) ?? null;
+    return isUuid(id) ? ((await this.guides.load(ctx, id)) ?? null) : null;
   }
 }

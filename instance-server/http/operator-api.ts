@@ -11,13 +11,15 @@ import { checkCurrency, checkEmail, checkLanguage, checkOptionalText, checkText 
 /** Life of an operator's signed call, seconds. */
 const OPERATOR_TOKEN_SECONDS = 60;
 
+/** Shown to people as a link, or called: nothing but the web. */
+const webUrl = z.url({ protocol: /^https?$/ }).max(500);
 const code = z.string().regex(/^[a-z0-9-]{1,32}$/);
 const offer = z.strictObject({
   linkId: z.uuid(),
   code,
   name: z.string().max(200),
-  url: z.url().max(500),
-  endpoint: z.url().max(500),
+  url: webUrl,
+  endpoint: webUrl,
   publicJwk: z.record(z.string(), z.unknown()),
 });
 
@@ -25,9 +27,9 @@ const commands = {
   'settings/read': z.strictObject({}),
   'settings/write': z.strictObject({
     name: z.string().optional(),
-    url: z.url().max(500).optional(),
-    logo: z.string().nullable().optional(),
-    homepage: z.string().nullable().optional(),
+    url: webUrl.optional(),
+    logo: webUrl.nullable().optional(),
+    homepage: webUrl.nullable().optional(),
     timeZone: z.string().optional(),
     locale: z.string().optional(),
     currency: z.string().optional(),
@@ -42,7 +44,7 @@ const commands = {
   'links/propose': z.strictObject({ partner: code }),
   'links/accept': z.strictObject({ offer }),
   'links/complete': z.strictObject({ answer: offer }),
-  'links/move': z.strictObject({ partner: code, endpoint: z.url().max(500).optional(), url: z.url().max(500).optional(), name: z.string().optional() }),
+  'links/move': z.strictObject({ partner: code, endpoint: webUrl.optional(), url: webUrl.optional(), name: z.string().optional() }),
   'links/suspend': z.strictObject({ partner: code }),
   'links/resume': z.strictObject({ partner: code }),
   'links/end': z.strictObject({ partner: code }),

@@ -62,8 +62,10 @@ export class Sockets {
       ['/federation', this.#serve('gateway')],
     ]);
     server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-      const wss = endpoints.get(new URL(request.url ?? '/', 'http://instance').pathname);
+      // Compared as text: parsing what anybody may send could throw, and nobody would catch it.
+      const wss = endpoints.get((request.url ?? '').split('?', 1)[0] ?? '');
       if (!wss) {
+        socket.on('error', () => socket.destroy());
         socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n', () => socket.destroy());
         return;
       }
@@ -133,7 +135,7 @@ export class Sockets {
           } catch (error) {
             // Left to the library, a fault would close with 4500, which a stock client takes for final.
             const isRefusal = error instanceof GraphQLError;
-            if (!isRefusal || (kind === 'client' && error.extensions.code === 'UNAUTHENTICATED')) socket.close(...closingFor(error));
+            if (kind === 'client' && (!isRefusal || error.extensions.code === 'UNAUTHENTICATED')) socket.close(...closingFor(error));
             return [isRefusal ? error : new GraphQLError('Try again later.')];
           }
         },
@@ -151,6 +153,12 @@ export class Sockets {
       wss,
       config.WS_KEEP_ALIVE_MS,
     );
+    // Whatever makes us answer (pings and refused operations too) counts: who never reads is let go before it piles up.
+    wss.on('connection', (socket: WebSocket) => {
+      socket.on('message', () => {
+        if (socket.bufferedAmount > config.WS_MAX_BUFFERED_BYTES) socket.terminate();
+      });
+    });
     this.#servers.push({ wss, dispose: () => disposable.dispose() });
     return wss;
   }
@@ -185,6 +193,8 @@ export class Sockets {
   #endOne(connection: Connection, id: string, reason: 'TOKEN_EXPIRED' | 'TOKEN_REVOKED'): void {
     const subscription = connection.subscriptions[id];
     const { socket } = connection.extra;
+    // Taken away first: the library then ends the stream silently, also one that it is still opening.
+    delete connection.subscriptions[id];
     const payload = [unauthenticated(reason).toJSON()];
     if (socket.readyState === socket.OPEN) socket.send(JSON.stringify({ id, type: MessageType.Error, payload }));
     void (subscription as AsyncIterator<unknown> | null | undefined)?.return?.(undefined);
@@ -197,11 +207,18 @@ export class Sockets {
   }
 
   async #recheck(sessionId: string | undefined): Promise<void> {
-    const concerned = [...this.#operations].filter(({ ctx }) => sessionId === undefined || (ctx.viewer as AccountViewer).sessionId === sessionId);
-    for (const operation of concerned) {
-      const stands = await this.deps.instance.sessions.stands(operation.ctx.viewer as AccountViewer).catch(() => false);
-      if (!stands && this.#operations.has(operation)) operation.refuse('TOKEN_REVOKED');
-    }
+    const concerned = Map.groupBy(
+      [...this.#operations].filter(({ ctx }) => sessionId === undefined || (ctx.viewer as AccountViewer).sessionId === sessionId),
+      ({ ctx }) => (ctx.viewer as AccountViewer).sessionId,
+    );
+    // One look for each session, all at once: nobody's revocation waits for another's.
+    await Promise.all(
+      [...concerned.values()].map(async (operations) => {
+        const stands = await this.deps.instance.sessions.stands(operations[0]?.ctx.viewer as AccountViewer).catch(() => false);
+        if (stands) return;
+        for (const operation of operations) if (this.#operations.has(operation)) operation.refuse('TOKEN_REVOKED');
+      }),
+    );
   }
 
   async close(): Promise<void> {

@@ -3,6 +3,12 @@ import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes, ra
 /** Random, not time-ordered: an id shown outside says nothing about when its record was made. */
 export const newId = (): string => randomUUID();
 
+/** A UUID (version 8) that follows from a text, for what must be the same record when it is tried again. */
+export function stableId(text: string): string {
+  const hex = createHash('sha256').update(text).digest('hex');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+}
+
 /** Unguessable opaque token, 256 bits, URL-safe. */
 export const newToken = (): string => randomBytes(32).toString('base64url');
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Field, ObjectType } from 'type-graphql';
 import { InputReason, invalidInput } from './errors/user-error.js';
+import { isWithinTime } from './time.js';
 import { isUuid } from './validation.js';
 import { VisibleTo } from './visibility/visible-to.js';
 
@@ -34,8 +35,14 @@ export const encodeCursor = (list: string, values: readonly string[]): string =>
 
 type CursorPart = 'instant' | 'uuid' | 'text';
 
+/** The very text that was encoded; whatever else Date would understand did not come from us. */
+function isSortableInstant(value: string): boolean {
+  const milliseconds = Date.parse(value);
+  return !Number.isNaN(milliseconds) && isWithinTime(milliseconds) && new Date(milliseconds).toISOString() === value;
+}
+
 const partIsValid: Record<CursorPart, (value: string) => boolean> = {
-  instant: (value) => value.length <= 40 && !Number.isNaN(Date.parse(value)),
+  instant: isSortableInstant,
   uuid: isUuid,
   text: (value) => !value.includes('\u0000'),
 };

@@ -6,6 +6,8 @@ const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}
 const LOCAL = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?$/;
 const EARLIEST = Date.parse('1970-01-01T00:00:00Z');
 const LATEST = Date.parse('2200-01-01T00:00:00Z');
+/** The times that can be stored, listed and compared; everything else is a slip of the pen. */
+export const isWithinTime = (milliseconds: number): boolean => milliseconds >= EARLIEST && milliseconds < LATEST;
 const YEAR_MS = 366 * 24 * 3600 * 1000;
 
 function refuse(message: string): never {
@@ -24,7 +26,7 @@ function parseInstant(value: unknown): Date {
   if (Number.isNaN(milliseconds) || day > daysInMonth(Number(value.slice(0, 4)), Number(value.slice(5, 7))) || value.slice(11, 13) === '24') {
     return refuse('DateTime names a day or time that does not exist.');
   }
-  if (milliseconds < EARLIEST || milliseconds >= LATEST) refuse('DateTime must lie between 1970 and 2200.');
+  if (!isWithinTime(milliseconds)) refuse('DateTime must lie between 1970 and 2200.');
   return new Date(milliseconds);
 }
 
@@ -67,6 +69,9 @@ export interface TimeRange {
 
 /** @throws Refusal when the range is empty, runs backwards or exceeds `maxMs` (a year unless said). */
 export function checkRange(range: TimeRange, field: string, maxMs: number = YEAR_MS): TimeRange {
+  for (const end of ['start', 'end'] as const) {
+    if (!isWithinTime(range[end].getTime())) throw invalidInput(`${field}.${end}`, InputReason.OUT_OF_RANGE, 'Times lie between 1970 and 2200.');
+  }
   if (range.end <= range.start) throw invalidInput(`${field}.end`, InputReason.END_BEFORE_START, 'The end must be after the start.');
   if (range.end.getTime() - range.start.getTime() > maxMs) {
     throw invalidInput(`${field}.end`, InputReason.RANGE_TOO_LONG, `The range may span ${Math.floor(maxMs / 86_400_000)} days at most.`);

@@ -38,11 +38,21 @@ export function signToken(
   return { token, expiresAt: exp };
 }
 
+function decode(token: string): jwt.Jwt | null {
+  try {
+    return jwt.decode(token, { complete: true });
+  } catch {
+    // The library throws for a payload that is not JSON.
+    return null;
+  }
+}
+
 /** Header and claims as they stand, believed in nothing: for choosing the key alone. */
 export function peekToken(token: string): { kid: string; typ: string; iss: string } {
   if (token.length > 4096) throw new TokenError('TOKEN_INVALID');
-  const decoded = jwt.decode(token, { complete: true });
-  const iss = typeof decoded?.payload === 'object' ? decoded.payload.iss : undefined;
+  const decoded = decode(token);
+  const payload: unknown = decoded?.payload;
+  const iss = typeof payload === 'object' && payload !== null && 'iss' in payload ? payload.iss : undefined;
   if (!decoded || typeof decoded.header.kid !== 'string' || typeof decoded.header.typ !== 'string' || typeof iss !== 'string') {
     throw new TokenError('TOKEN_INVALID');
   }
@@ -69,7 +79,8 @@ export class TokenVerifier {
 
   /** @throws TokenError */
   verify(token: string, expected: TokenExpectation, now: Date): TokenClaims {
-    const cacheKey = sha256Base64Url(token);
+    // Kind and issuer choose the key: a text that was right as one thing says nothing of another.
+    const cacheKey = `${expected.kind} ${expected.issuer} ${sha256Base64Url(token)}`;
     let claims = this.#verified.get(cacheKey);
     if (!claims) {
       claims = this.#verifySignature(token, expected, now);

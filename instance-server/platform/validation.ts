@@ -31,7 +31,8 @@ export function checkOptionalText(value: string | null | undefined, field: strin
 
 /** Lower-cased address. @throws Refusal */
 export function checkEmail(value: string, field: string): string {
-  const email = checkText(value, field, { max: 254 }).toLowerCase();
+  // Lower case first: some letters become longer by it.
+  const email = checkText(value.toLowerCase(), field, { max: 254 });
   if (!EMAIL.test(email)) throw invalidInput(field, InputReason.MALFORMED, `${field} is not an e-mail address.`);
   return email;
 }
@@ -42,7 +43,9 @@ export const checkOptionalEmail = (value: string | null | undefined, field: stri
 /** Canonical BCP 47 tag. @throws Refusal */
 export function checkLanguage(value: string, field: string): string {
   try {
-    if (value.length <= 35) return new Intl.Locale(value).toString();
+    const canonical = value.length <= 35 ? new Intl.Locale(value).toString() : '';
+    // The canonical form can be longer than what was given.
+    if (canonical && canonical.length <= 35) return canonical;
   } catch {
     // Refused below.
   }

@@ -22,7 +22,11 @@ export interface InstanceSettings {
 const identifier = pg.escapeIdentifier;
 const literal = pg.escapeLiteral;
 
-/** Instance codes and database names: what is safe in URLs, role names and file names. */
+/** Instance codes: what partners and gateways accept, and no other issuer's name. */
+const CODE = /^[a-z][a-z0-9-]{0,31}$/;
+const RESERVED_CODES = new Set(['operator', 'gateway']);
+
+/** Database names: what is safe in role names and file names. */
 const NAME = /^[a-z][a-z0-9_-]{0,40}$/;
 
 async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
@@ -123,7 +127,9 @@ export async function migrate(url: string, secret: InstanceSecret): Promise<stri
 
 /** Writes who the instance is, unless it is written already. */
 export async function writeSettings(url: string, secret: InstanceSecret, settings: InstanceSettings): Promise<void> {
-  if (!NAME.test(settings.code)) throw new Error('an instance code has lower-case letters, digits, - and _ and begins with a letter');
+  if (!CODE.test(settings.code) || RESERVED_CODES.has(settings.code)) {
+    throw new Error('an instance code has up to 32 lower-case letters, digits and -, begins with a letter, and is neither operator nor gateway');
+  }
   await withClient(roleUrl(url, 'owner', secret), async (client) => {
     await client.query(
       `insert into settings (code, name, url, logo, homepage, time_zone, locale, currency)

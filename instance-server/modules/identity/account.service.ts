@@ -73,6 +73,9 @@ export class AccountService {
   async #setRoles(tx: Tx, account: Account, roles: RoleName[]): Promise<void> {
     const wanted = [...new Set(roles)];
     if (wanted.length === 0) throw invalidInput('input.roles', InputReason.REQUIRED, 'An account has one role at least; disable it instead.');
+    if (wanted.includes(RoleName.ADMINISTRATOR) && !account.roles.includes(RoleName.ADMINISTRATOR)) {
+      throw invalidInput('input.roles', InputReason.CONFLICTING, 'Administrators are appointed by the operator.');
+    }
     if (wanted.includes(RoleName.GUIDE) && !account.roles.includes(RoleName.GUIDE)) {
       throw invalidInput('input.roles', InputReason.CONFLICTING, 'A guide gets his account with inviteGuide.');
     }
@@ -107,8 +110,7 @@ export class AccountService {
       const accountId = await repository.spendInvitation(tx, 'RESET', hash, ctx.now());
       const account = accountId ? await repository.accountBy(tx, { id: accountId }) : undefined;
       const role = account && ROLES_BY_POWER.find((held) => account.roles.includes(held));
-      if (!account || !role || account.state !== 'ACTIVE') throw new Refusal(new InvalidTokenError());
-      await repository.setPassword(tx, account.id, passwordHash);
+      if (!account || !role || !(await repository.replacePassword(tx, account, passwordHash, ctx.now()))) throw new Refusal(new InvalidTokenError());
       await this.sessions.end(ctx, tx, { accountId: account.id }, 'password-reset');
       const payload = await this.sessions.begin(ctx, tx, account, role);
       await this.audit.recordFor(ctx, tx, { action: 'account.password-changed', subjectType: 'account', subjectId: account.id, after: { reset: true } });

@@ -55,7 +55,7 @@ export class UpdateAccountInput {
   @Field(() => Int, { description: 'The `version` you read; another one than the present is refused with StaleVersionError.' })
   expectedVersion!: number;
 
-  @Field(() => [RoleName], { nullable: true, description: 'Roles it may take from now on. Sessions in a role taken away end within a second. GUIDE comes with `inviteGuide` alone and can only be kept or taken away.' })
+  @Field(() => [RoleName], { nullable: true, description: 'Roles it may take from now on. Sessions in a role taken away end within a second. GUIDE comes with `inviteGuide` and ADMINISTRATOR from the operator alone; both can only be kept or taken away.' })
   roles?: RoleName[] | null;
 
   @Field(() => Boolean, { nullable: true, description: 'True ends all its sessions and refuses log-ins; false permits them again.' })

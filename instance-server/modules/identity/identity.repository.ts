@@ -111,6 +111,35 @@ export const identityRepository = {
     return true;
   },
 
+  /**
+   * The account of a person who was invited and has not come yet, ready to be invited again: a mistyped address is corrected, earlier
+   * invitations are void. A guide is known by his guide record, everybody else by the address.
+   */
+  async renewInvited(tx: Tx, account: { email: string; displayName: string; guideId: string | null; roles: Role[] }, now: Date): Promise<string | undefined> {
+    const taken = account.guideId
+      ? await tx.selectFrom('account').select('id').where('email', '=', account.email).where('guide_id', 'is distinct from', account.guideId).executeTakeFirst()
+      : undefined;
+    if (taken) return undefined;
+    const renewed = await tx
+      .updateTable('account')
+      .set((eb) => ({ email: account.email, display_name: account.displayName, version: eb('version', '+', 1) }))
+      .where('state', '=', 'INVITED')
+      .where((eb) => (account.guideId ? eb('guide_id', '=', account.guideId) : eb.and([eb('email', '=', account.email), eb('guide_id', 'is', null)])))
+      .returning('id')
+      .executeTakeFirst();
+    if (!renewed) return undefined;
+    await tx.updateTable('invitation').set({ used_at: now }).where('account_id', '=', renewed.id).where('used_at', 'is', null).execute();
+    return renewed.id;
+  },
+
+  async isTaken(tx: Tx, email: string): Promise<boolean> {
+    return (await tx.selectFrom('account').select('id').where('email', '=', email).executeTakeFirst()) !== undefined;
+  },
+
+  async isInvited(tx: Tx, id: string): Promise<boolean> {
+    return (await tx.selectFrom('account').select('id').where('id', '=', id).where('state', '=', 'INVITED').executeTakeFirst()) !== undefined;
+  },
+
   async insertInvitation(tx: Tx, invitation: { id: string; accountId: string; tokenHash: string; createdAt: Date; expiresAt: Date }): Promise<void> {
     await tx
       .insertInto('invitation')
@@ -171,11 +200,45 @@ export const identityRepository = {
     return row?.account_id;
   },
 
-  async setPassword(tx: Tx, accountId: string, passwordHash: string): Promise<void> {
-    await tx
+  /** An invited account's first password makes it active. False when it is not waiting for one any more. */
+  async activate(tx: Tx, accountId: string, passwordHash: string): Promise<boolean> {
+    const updated = await tx
       .updateTable('account')
       .set((eb) => ({ password_hash: passwordHash, state: 'ACTIVE', version: eb('version', '+', 1) }))
       .where('id', '=', accountId)
-      .execute();
+      .where('state', '=', 'INVITED')
+      .returning('id')
+      .executeTakeFirst();
+    return updated !== undefined;
+  },
+
+  /**
+   * Another password for an account that is active and still as it was read: hashing takes long enough for somebody to disable it or
+   * to change the password meanwhile. Other mailed permissions to set one are void with it.
+   */
+  async replacePassword(tx: Tx, account: Pick<AccountRecord, 'id' | 'passwordHash'>, passwordHash: string, now: Date): Promise<boolean> {
+    const updated = await tx
+      .updateTable('account')
+      .set((eb) => ({ password_hash: passwordHash, version: eb('version', '+', 1) }))
+      .where('id', '=', account.id)
+      .where('state', '=', 'ACTIVE')
+      .where('password_hash', 'is not distinct from', account.passwordHash)
+      .returning('id')
+      .executeTakeFirst();
+    await tx.updateTable('invitation').set({ used_at: now }).where('account_id', '=', account.id).where('used_at', 'is', null).execute();
+    return updated !== undefined;
+  },
+
+  /** Whether the account still is what a password was checked against; locks it until the session stands. */
+  async isUnchanged(tx: Tx, account: Pick<AccountRecord, 'id' | 'passwordHash'>): Promise<boolean> {
+    const row = await tx
+      .selectFrom('account')
+      .select('id')
+      .where('id', '=', account.id)
+      .where('state', '=', 'ACTIVE')
+      .where('password_hash', 'is not distinct from', account.passwordHash)
+      .forShare()
+      .executeTakeFirst();
+    return row !== undefined;
   },
 };

@@ -169,7 +169,7 @@ export class InviteAccountInput {
   @Field({ description: 'Name of the person, 1…200 characters.' })
   displayName!: string;
 
-  @Field(() => [RoleName], { description: 'STAFF, ADMINISTRATOR or both; guides are invited with `inviteGuide`.' })
+  @Field(() => [RoleName], { description: '`[STAFF]`: guides are invited with `inviteGuide`, administrators by the operator.' })
   roles!: RoleName[];
 }
 

@@ -32,8 +32,9 @@ export class InvitationService {
     const email = checkEmail(input.email, 'input.email');
     const displayName = checkText(input.displayName, 'input.displayName', { max: 200 });
     const roles = [...new Set(input.roles)] as Role[];
-    if (roles.length === 0 || roles.includes('GUIDE')) {
-      throw invalidInput('input.roles', roles.length === 0 ? InputReason.REQUIRED : InputReason.CONFLICTING, 'Name STAFF, ADMINISTRATOR or both.');
+    if (roles.length !== 1 || roles[0] !== 'STAFF') {
+      const reason = roles.length === 0 ? InputReason.REQUIRED : InputReason.CONFLICTING;
+      throw invalidInput('input.roles', reason, 'Name STAFF. Guides are invited with inviteGuide, administrators by the operator.');
     }
     return this.database.app.transaction(async (tx) => {
       const { outcome } = await once(ctx, tx, 'inviteAccount', input.idempotencyKey, { email, displayName, roles }, async () => ({
@@ -59,9 +60,10 @@ export class InvitationService {
 
   /** Makes the account and its invitation; the mail follows when the transaction commits. */
   async invite(tx: Tx, actor: Actor, now: Date, account: NewAccount): Promise<string> {
-    const id = newId();
-    if (!(await repository.insertAccount(tx, { id, ...account }))) {
-      const taken = await repository.accountBy(tx, { email: account.email });
+    const id = (await repository.renewInvited(tx, account, now)) ?? newId();
+    const isNew = await repository.insertAccount(tx, { id, ...account });
+    if (!isNew && !(await repository.isInvited(tx, id))) {
+      const taken = await repository.isTaken(tx, account.email);
       throw new Refusal(new AlreadyExistsError(taken ? 'input.email' : 'input.guideId'));
     }
     const invitationId = newId();

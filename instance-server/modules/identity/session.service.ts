@@ -48,7 +48,10 @@ export class SessionService {
     const role = account && (input.role ? account.roles.find((held) => held === input.role) : ROLES_BY_POWER.find((held) => account.roles.includes(held)));
     if (!right || !account || !role) throw new Refusal(new InvalidCredentialsError());
     await this.attempts.giveBack(email, ctx.clientAddress);
-    return this.database.app.transaction((tx) => this.begin(ctx, tx, account, role));
+    return this.database.app.transaction(async (tx) => {
+      if (!(await repository.isUnchanged(tx, account))) throw new Refusal(new InvalidCredentialsError());
+      return this.begin(ctx, tx, account, role);
+    });
   }
 
   /** Starts a session and answers the rest of the operation for its account. */
@@ -136,8 +139,7 @@ export class SessionService {
       const accountId = await repository.spendInvitation(tx, 'INVITATION', hash, ctx.now());
       const account = accountId ? await repository.accountBy(tx, { id: accountId }) : undefined;
       const role = account && ROLES_BY_POWER.find((held) => account.roles.includes(held));
-      if (!account || !role || account.state !== 'INVITED') throw new Refusal(new InvalidTokenError());
-      await repository.setPassword(tx, account.id, passwordHash);
+      if (!account || !role || !(await repository.activate(tx, account.id, passwordHash))) throw new Refusal(new InvalidTokenError());
       await this.audit.record(tx, { kind: 'ACCOUNT', accountId: account.id, sessionId: '', role, expiresAt: 0 }, ctx.now(), {
         action: 'account.activated',
         subjectType: 'account',
@@ -157,7 +159,7 @@ export class SessionService {
     await this.attempts.giveBack(account.email, ctx.clientAddress);
     const passwordHash = await hashPassword(newPassword);
     return this.database.app.transaction(async (tx) => {
-      await repository.setPassword(tx, accountId, passwordHash);
+      if (!(await repository.replacePassword(tx, account, passwordHash, ctx.now()))) throw new Refusal(new InvalidCredentialsError());
       await this.audit.recordFor(ctx, tx, { action: 'account.password-changed', subjectType: 'account', subjectId: accountId });
       return this.end(ctx, tx, { accountId, except: sessionId }, 'password-changed');
     });

@@ -79,7 +79,8 @@ export const couplingRepository = {
       .innerJoin('link', 'link.id', 'coupling.link_id')
       .select('link.partner_code')
       .where('coupling.guide_id', '=', guideId)
-      .where('coupling.state', '=', 'ACTIVE')
+      // Those on the way count too: two at once must not end up with houses that are not linked.
+      .where('coupling.state', 'in', ['ACCEPTED', 'ACTIVE'])
       .execute();
     return rows.map((row) => row.partner_code);
   },

@@ -33,6 +33,8 @@ export class CouplingResolver {
       instance: this.couplings.partnerOf(row),
       state: row.state as CouplingState,
       requestedHere: row.requested_here,
+      confirmedHere: row.confirmed_here,
+      confirmedThere: row.confirmed_there,
       requestedName: row.requested_name,
       since: row.since,
       guideId: row.guide_id,
@@ -72,7 +74,7 @@ export class CouplingResolver {
     return outcomeOf(async () => this.#payload(await this.couplings.accept(ctx, input))) as Promise<typeof ChangeCouplingResult>;
   }
 
-  @Mutation(() => ChangeCouplingResult, { description: 'The guide himself agrees to a coupling; with that it is active.' })
+  @Mutation(() => ChangeCouplingResult, { description: 'The guide himself agrees to a coupling, in this house. It is active once he has agreed in both; a repetition tells the other house again.' })
   @VisibleTo('GUIDE')
   confirmCoupling(
     @Ctx() ctx: RequestContext,
@@ -115,6 +117,8 @@ export class CoupledGuideResolver {
         instance: this.couplingService.partnerOf(row),
         state: row.state as CouplingState,
         requestedHere: row.requested_here,
+      confirmedHere: row.confirmed_here,
+      confirmedThere: row.confirmed_there,
         requestedName: null,
         since: row.since,
         guideId: row.guide_id,

@@ -1,12 +1,13 @@
-import { newId } from '../../platform/crypto.js';
-
 export interface GlobalIdentity {
   globalId: string;
   mintedAt: Date;
 }
 
-/** Marks ids that mean the same guide in every instance, so that none can be taken for a local one. */
-export const mintGlobalId = (now: Date): GlobalIdentity => ({ globalId: `g_${newId()}`, mintedAt: now });
+/**
+ * The first global id of a guide who had none in either house. It follows from the coupling, which both know: whoever of them mints
+ * first, or if both do at once, it is the same. The prefix marks ids that mean the same guide in every instance.
+ */
+export const mintGlobalId = (couplingId: string, now: Date): GlobalIdentity => ({ globalId: `g_${couplingId}`, mintedAt: now });
 
 /**
  * Which of two global ids survives: the older; of equally old ones the smaller text, so that both sides decide alike.

@@ -1,4 +1,4 @@
-import { newId } from '../../platform/crypto.js';
+import { canonicalJson, stableId } from '../../platform/crypto.js';
 import type { RequestContext } from '../../platform/context.js';
 import type { Database, Tx } from '../../platform/database/database.js';
 import { isViolationOf } from '../../platform/database/errors.js';
@@ -7,16 +7,17 @@ import { publish } from '../../platform/events/events.js';
 import { once } from '../../platform/idempotency.js';
 import { isUuid } from '../../platform/validation.js';
 import type { AuditAction, AuditService } from '../audit/index.js';
+import { activateIfConfirmed, GlobalIdTaken } from './activation.js';
 import { couplingRepository as repository, type CouplingRow } from './coupling.repository.js';
-import { type GlobalIdentity, identityOf, mintGlobalId, survivor } from './coupling.rules.js';
+import { type GlobalIdentity, identityOf, mintGlobalId } from './coupling.rules.js';
 import { type AcceptCouplingInput, PartnerUnavailableError, type RequestCouplingInput } from './coupling.type.js';
-import { adoptGlobalId, isAnothers } from './global-id.js';
 import type { KnownLink, LinkDirectory } from './link.directory.js';
 import { type PartnerClient, PartnerRefusal } from './partner-client.js';
+import { confirmationAnswer } from './partner-messages.js';
 
 /**
- * Responsible for the couplings of this house's guides. Each step towards a coupling is told to the partner before it is committed
- * here: a partner that cannot be reached leaves nothing half-done, and a repeated message is accepted there without effect.
+ * Responsible for the couplings of this house's guides. Partners are called outside transactions: one that hangs holds no connection.
+ * Every message can be repeated without a second effect, so whatever was lost between two steps is mended by doing the step again.
  */
 export class CouplingService {
   constructor(
@@ -26,60 +27,56 @@ export class CouplingService {
     private readonly audit: AuditService,
   ) {}
 
+  /** The partner is told first, outside any transaction; the id follows from the idempotency key, so that a repetition is the same request to him. */
   async request(ctx: RequestContext, input: RequestCouplingInput): Promise<CouplingRow> {
     const { idempotencyKey, ...rest } = input;
     if (!isUuid(input.guideId)) throw notFound('input.guideId');
     await this.directory.fresh();
     const link = this.directory.byPartner(input.instance);
     if (!link?.isOpen) throw notFound('input.instance');
+    const guide = await repository.identity(this.database.app.sql, input.guideId);
+    if (!guide) throw notFound('input.guideId');
+    const id = stableId(`${ctx.account().accountId}|requestCoupling|${idempotencyKey}|${canonicalJson(rest)}`);
+    await this.#tell(link, 'request', {
+      couplingId: id,
+      name: guide.name,
+      ...wire(identityOf(guide.globalId, guide.mintedAt)),
+      coupledWith: await repository.partnersOf(this.database.app.sql, input.guideId),
+    });
     try {
       return await this.database.app.transaction(async (tx) => {
         const { outcome } = await once(ctx, tx, 'requestCoupling', idempotencyKey, rest, async () => {
-          const guide = await repository.identity(tx, input.guideId);
-          if (!guide) throw notFound('input.guideId');
-          const id = newId();
           const now = ctx.now();
-          await repository.insert(tx, {
-            id,
-            link_id: link.id,
-            guide_id: input.guideId,
-            state: 'REQUESTED',
-            requested_here: true,
-            created_at: now,
-            updated_at: now,
-          });
+          await repository.insert(tx, { id, link_id: link.id, guide_id: input.guideId, state: 'REQUESTED', requested_here: true, created_at: now, updated_at: now });
           await this.#log(ctx, tx, 'coupling.requested', id, { guideId: input.guideId, instance: link.partnerCode });
-          await this.#tell(link, 'request', {
-            couplingId: id,
-            name: guide.name,
-            ...wire(identityOf(guide.globalId, guide.mintedAt)),
-            coupledWith: await repository.partnersOf(tx, input.guideId),
-          });
           return { couplingId: id };
         });
         return this.#require(tx, outcome.couplingId, 'input.idempotencyKey');
       });
     } catch (error) {
-      if (isViolationOf(error, 'coupling_living_guide')) throw new Refusal(new AlreadyExistsError('input.guideId'));
-      throw error;
+      if (!isViolationOf(error, 'coupling_living_guide')) throw error;
+      await this.partners.call(link, '/partner/v1/couplings/end', { couplingId: id }).catch(() => undefined);
+      throw new Refusal(new AlreadyExistsError('input.guideId'));
     }
   }
 
   async accept(ctx: RequestContext, input: AcceptCouplingInput): Promise<CouplingRow> {
     if (!isUuid(input.guideId)) throw notFound('input.guideId');
+    const { row, link } = await this.#find(input.couplingId);
+    const answerable = !row.requested_here && row.state === 'REQUESTED';
+    const guide = await repository.identity(this.database.app.sql, input.guideId);
+    if (!answerable || !guide) throw notFound(answerable ? 'input.guideId' : 'input.couplingId');
+    await this.#tell(link, 'accept', {
+      couplingId: row.id,
+      ...wire(identityOf(guide.globalId, guide.mintedAt)),
+      coupledWith: await repository.partnersOf(this.database.app.sql, input.guideId),
+    });
     try {
-      return await this.#change(input.couplingId, async (tx, row, link) => {
-        if (row.requested_here || row.state !== 'REQUESTED') throw notFound('input.couplingId');
-        const guide = await repository.identity(tx, input.guideId);
-        if (!guide) throw notFound('input.guideId');
+      return await this.database.app.transaction(async (tx) => {
+        const locked = await repository.lock(tx, row.id);
+        if (locked?.state !== 'REQUESTED') throw notFound('input.couplingId');
         await this.#log(ctx, tx, 'coupling.accepted', row.id, { guideId: input.guideId, instance: link.partnerCode });
-        const updated = await repository.update(tx, row.id, ctx.now(), { state: 'ACCEPTED', guide_id: input.guideId, requested_name: null });
-        await this.#tell(link, 'accept', {
-          couplingId: row.id,
-          ...wire(identityOf(guide.globalId, guide.mintedAt)),
-          coupledWith: await repository.partnersOf(tx, input.guideId),
-        });
-        return updated;
+        return repository.update(tx, row.id, ctx.now(), { state: 'ACCEPTED', guide_id: input.guideId, requested_name: null });
       });
     } catch (error) {
       if (isViolationOf(error, 'coupling_living_guide')) throw new Refusal(new AlreadyExistsError('input.guideId'));
@@ -87,28 +84,62 @@ export class CouplingService {
     }
   }
 
-  /** The guide himself agrees: from now on both houses know when he is taken. */
+  /**
+   * The guide himself agrees, in this house. Kept here at once and told to the partner then; active once he has agreed in both. A
+   * repetition tells again, so that a partner who was not reached hears of it.
+   */
   async confirm(ctx: RequestContext, couplingId: string): Promise<CouplingRow> {
     const guideId = ctx.account().guideId;
-    const identity = await this.#change(couplingId, async (tx, row, link) => {
-      if (!guideId || row.guide_id !== guideId || row.state !== 'ACCEPTED') throw notFound('input.couplingId');
-      const guide = await repository.identity(tx, guideId);
-      const own = identityOf(guide?.globalId, guide?.mintedAt);
-      const partners = identityOf(row.partner_global_id, row.partner_global_id_minted_at);
-      const surviving = survivor(own, partners) ?? mintGlobalId(ctx.now());
-      if (await isAnothers(tx, guideId, surviving.globalId)) {
+    const { link } = await this.#find(couplingId);
+    const confirmed = await this.#asWorker(async (tx) => {
+      const row = await repository.lock(tx, couplingId);
+      if (!row || !guideId || row.guide_id !== guideId || (row.state !== 'ACCEPTED' && row.state !== 'ACTIVE')) throw notFound('input.couplingId');
+      if (row.confirmed_here) return row;
+      await this.#log(ctx, tx, 'coupling.confirmed', row.id, { guideId, instance: link.partnerCode });
+      return activateIfConfirmed(tx, await repository.update(tx, row.id, ctx.now(), { confirmed_here: true }), ctx.now());
+    });
+    const identity = await this.#identityOf(confirmed, ctx.now());
+    const coupledWith = await repository.partnersOf(this.database.app.sql, confirmed.guide_id ?? '');
+    const answer = await this.partners
+      .call(link, '/partner/v1/couplings/confirm', { couplingId, ...wire(identity), coupledWith })
+      .then((body) => confirmationAnswer.parse(body))
+      .catch((error: unknown) => {
+        if (isNotPairwise(error)) throw notPairwise();
+        return undefined;
+      });
+    if (!answer?.confirmed || confirmed.state === 'ACTIVE') return confirmed;
+    return this.#asWorker(async (tx) => {
+      const row = await repository.lock(tx, couplingId);
+      if (!row) throw notFound('input.couplingId');
+      const heard = await repository.update(tx, row.id, ctx.now(), {
+        confirmed_there: true,
+        partner_global_id: answer.globalId ?? null,
+        partner_global_id_minted_at: answer.globalIdMintedAt ? new Date(answer.globalIdMintedAt) : null,
+      });
+      return activateIfConfirmed(tx, heard, ctx.now());
+    });
+  }
+
+  /** The identity we name to the partner: the guide's, or the one that this coupling would give him. */
+  async #identityOf(row: CouplingRow, now: Date): Promise<GlobalIdentity> {
+    const guide = row.guide_id ? await repository.identity(this.database.app.sql, row.guide_id) : undefined;
+    return identityOf(guide?.globalId, guide?.mintedAt) ?? mintGlobalId(row.id, now);
+  }
+
+  /** Identities are moved by the worker alone; every replica hears of it when it commits. */
+  async #asWorker(work: (tx: Tx) => Promise<CouplingRow>): Promise<CouplingRow> {
+    try {
+      return await this.database.worker.transaction(async (tx) => {
+        const row = await work(tx);
+        await publish(tx, { kind: 'links' });
+        return row;
+      });
+    } catch (error) {
+      if (error instanceof GlobalIdTaken) {
         throw invalidInput('input.couplingId', InputReason.CONFLICTING, 'The other house names the global id of another guide; end this coupling.');
       }
-      await this.#log(ctx, tx, 'coupling.confirmed', row.id, { guideId, instance: link.partnerCode });
-      await this.#tell(link, 'confirm', { couplingId: row.id, ...wire(surviving) });
-      await repository.update(tx, row.id, ctx.now(), { state: 'ACTIVE', global_id: surviving.globalId, since: ctx.now() });
-      return surviving;
-    });
-    await this.database.worker.transaction(async (tx) => {
-      if (guideId) await adoptGlobalId(tx, guideId, identity);
-      await publish(tx, { kind: 'links' });
-    });
-    return this.#require(this.database.app.sql, couplingId, 'input.couplingId');
+      throw error;
+    }
   }
 
   /**
@@ -116,17 +147,19 @@ export class CouplingService {
    * partner hears of it now: nobody can be kept in a coupling by a partner who does not answer. A repetition tells him again.
    */
   async end(ctx: RequestContext, couplingId: string): Promise<CouplingRow> {
-    const { ended, link } = await this.#change(couplingId, async (tx, row, known) => {
+    const { link } = await this.#find(couplingId);
+    const ended = await this.database.app.transaction(async (tx) => {
+      const row = await repository.lock(tx, couplingId);
       const { role, guideId } = ctx.account();
-      if (role === 'GUIDE' && row.guide_id !== guideId) throw notFound('input.couplingId');
-      if (row.state === 'DECLINED' || row.state === 'ENDED') return { ended: row, link: known };
+      if (!row || (role === 'GUIDE' && row.guide_id !== guideId)) throw notFound('input.couplingId');
+      if (row.state === 'DECLINED' || row.state === 'ENDED') return row;
       const wasActive = row.state === 'ACTIVE';
-      await this.#log(ctx, tx, wasActive ? 'coupling.ended' : 'coupling.declined', row.id, { instance: known.partnerCode });
+      await this.#log(ctx, tx, wasActive ? 'coupling.ended' : 'coupling.declined', row.id, { instance: link.partnerCode });
       const updated = await repository.update(tx, row.id, ctx.now(), { state: wasActive ? 'ENDED' : 'DECLINED', requested_name: null });
       await publish(tx, { kind: 'links' });
-      return { ended: updated, link: known };
+      return updated;
     });
-    await this.partners.call(link, '/partner/v1/couplings/end', { couplingId: ended.id }).catch(() => undefined);
+    await this.partners.call(link, '/partner/v1/couplings/end', { couplingId }).catch(() => undefined);
     return ended;
   }
 
@@ -144,24 +177,21 @@ export class CouplingService {
     return { code: link?.partnerCode ?? '', name: link?.partnerName ?? '', url: link?.partnerUrl ?? '' };
   }
 
-  async #change<T>(couplingId: string, work: (tx: Tx, row: CouplingRow, link: KnownLink) => Promise<T>): Promise<T> {
+  async #find(couplingId: string): Promise<{ row: CouplingRow; link: KnownLink }> {
     if (!isUuid(couplingId)) throw notFound('input.couplingId');
     await this.directory.fresh();
-    return this.database.app.transaction(async (tx) => {
-      const row = await repository.lock(tx, couplingId);
-      const link = row && this.directory.byId(row.link_id);
-      if (!row || !link) throw notFound('input.couplingId');
-      return work(tx, row, link);
-    });
+    const row = await repository.find(this.database.app.sql, couplingId);
+    const link = row && this.directory.byId(row.link_id);
+    if (!row || !link) throw notFound('input.couplingId');
+    return { row, link };
   }
 
+  /** @throws Refusal when the partner cannot be reached or says no; nothing has been changed here then. */
   async #tell(link: KnownLink, action: string, body: Record<string, unknown>): Promise<void> {
     try {
       await this.partners.call(link, `/partner/v1/couplings/${action}`, body);
     } catch (error) {
-      if (error instanceof PartnerRefusal && error.code === 'NOT_PAIRWISE_LINKED') {
-        throw invalidInput('input', InputReason.CONFLICTING, 'All houses that couple one guide must be linked with one another; one link is missing.');
-      }
+      if (isNotPairwise(error)) throw notPairwise();
       throw new Refusal(new PartnerUnavailableError(link.partnerCode));
     }
   }
@@ -176,6 +206,10 @@ export class CouplingService {
     return row;
   }
 }
+
+const isNotPairwise = (error: unknown): boolean => error instanceof PartnerRefusal && error.code === 'NOT_PAIRWISE_LINKED';
+const notPairwise = (): Refusal =>
+  invalidInput('input', InputReason.CONFLICTING, 'All houses that couple one guide must be linked with one another; one link is missing.');
 
 const wire = (identity: GlobalIdentity | undefined): Record<string, unknown> =>
   identity ? { globalId: identity.globalId, globalIdMintedAt: identity.mintedAt.toISOString() } : {};

@@ -24,8 +24,8 @@ registerEnumType(CouplingState, {
   description: 'How far a coupling has come.',
   valuesConfig: {
     REQUESTED: { description: 'One house asked, the other has not answered.' },
-    ACCEPTED: { description: 'Both houses agree; the guide has not confirmed yet.' },
-    ACTIVE: { description: 'The guide confirmed: the houses know when he is taken.' },
+    ACCEPTED: { description: 'Both houses agree; the guide has not confirmed in both of them yet.' },
+    ACTIVE: { description: 'The guide confirmed in both houses: they know when he is taken.' },
     DECLINED: { description: 'The other house or the guide declined.' },
     ENDED: { description: 'It was in force and is no more.' },
   },
@@ -49,6 +49,12 @@ export class Coupling {
   @Field(() => String, { nullable: true, description: 'The name the other house gave with its request, while it waits for an answer.' })
   @VisibleTo('STAFF', 'ADMINISTRATOR')
   requestedName!: string | null;
+
+  @Field({ description: 'Whether the guide has confirmed it here. It is active once he has in both houses.' })
+  confirmedHere!: boolean;
+
+  @Field({ description: 'Whether the guide has confirmed it in the other house.' })
+  confirmedThere!: boolean;
 
   @Field(() => DateTimeScalar, { nullable: true, description: 'Since when it is active.' })
   since!: Date | null;

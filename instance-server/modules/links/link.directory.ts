@@ -38,6 +38,9 @@ export class LinkDirectory {
   #couplings = new Map<string, KnownCoupling>();
   #byGuide = new Map<string, KnownCoupling[]>();
   #loadedAt = 0;
+  /** Counts announcements of a change; what is held is of the second number. */
+  #generation = 0;
+  #loadedGeneration = -1;
   #loading: Promise<void> | undefined;
 
   constructor(
@@ -48,7 +51,7 @@ export class LinkDirectory {
   ) {
     events.listen((event) => {
       if (event.kind === 'links' || event.kind === 'gap') {
-        this.#loadedAt = 0;
+        this.#generation += 1;
         void this.fresh().catch(() => undefined);
       }
     });
@@ -56,55 +59,55 @@ export class LinkDirectory {
 
   /** Resolves once what is held can be trusted. */
   async fresh(): Promise<void> {
-    while (this.#loadedAt === 0 || (!this.events.isLive && performance.now() - this.#loadedAt > STALE_AFTER_MS)) {
-      this.#loading ??= this.#load().finally(() => {
-        this.#loading = undefined;
-      });
-      await this.#loading;
-    }
+    if (!this.events.isLive && performance.now() - this.#loadedAt > STALE_AFTER_MS) await this.#reload();
+    while (this.#loadedGeneration !== this.#generation) await this.#reload();
   }
 
+  #reload(): Promise<void> {
+    this.#loading ??= this.#load().finally(() => {
+      this.#loading = undefined;
+    });
+    return this.#loading;
+  }
+
+  /** What was announced while it read is read again: the generation says so. */
   async #load(): Promise<void> {
+    const generation = this.#generation;
     const startedAt = performance.now();
+    const [links, keys, couplings] = await this.database.worker.snapshot(async (tx) => [
+      await tx.selectFrom('link').selectAll().where('state', '<>', 'ENDED').execute(),
+      await tx.selectFrom('link_key').selectAll().execute(),
+      await tx.selectFrom('coupling').select(['id', 'link_id', 'guide_id', 'global_id']).where('state', '=', 'ACTIVE').execute(),
+    ] as const);
+    const known = links.map((link): KnownLink => {
+      const own = keys
+        .filter((key) => key.link_id === link.id && key.side === 'OWN' && key.private_key_encrypted)
+        .sort((a, b) => b.created_at.getTime() - a.created_at.getTime())[0];
+      return {
+        id: link.id,
+        partnerCode: link.partner_code,
+        partnerName: link.partner_name,
+        partnerUrl: link.partner_url,
+        partnerEndpoint: link.partner_endpoint,
+        state: link.state,
+        isOpen: link.state === 'ACTIVE' && !link.suspended_here && !link.suspended_there,
+        ownKey: own?.private_key_encrypted ? { kid: own.kid, privateKey: privateKeyFromPem(this.secret.decrypt(own.private_key_encrypted)) } : undefined,
+        partnerKeys: new Map(
+          keys
+            .filter((key) => key.link_id === link.id && key.side === 'PARTNER')
+            .map((key) => [key.kid, { key: publicKeyFromJwk(key.public_jwk as JsonWebKey), acceptedUntil: key.accepted_until }]),
+        ),
+      };
+    });
+    this.#byPartner = new Map(known.map((link) => [link.partnerCode, link]));
+    this.#byId = new Map(known.map((link) => [link.id, link]));
+    const living = couplings.flatMap((row) =>
+      row.guide_id && row.global_id ? [{ id: row.id, linkId: row.link_id, guideId: row.guide_id, globalId: row.global_id }] : [],
+    );
+    this.#couplings = new Map(living.map((coupling) => [coupling.id, coupling]));
+    this.#byGuide = Map.groupBy(living, (coupling) => coupling.guideId);
     this.#loadedAt = startedAt;
-    try {
-      const sql = this.database.worker.sql;
-      const [links, keys, couplings] = await Promise.all([
-        sql.selectFrom('link').selectAll().where('state', '<>', 'ENDED').execute(),
-        sql.selectFrom('link_key').selectAll().execute(),
-        sql.selectFrom('coupling').select(['id', 'link_id', 'guide_id', 'global_id']).where('state', '=', 'ACTIVE').execute(),
-      ]);
-      const known = links.map((link): KnownLink => {
-        const own = keys
-          .filter((key) => key.link_id === link.id && key.side === 'OWN' && key.private_key_encrypted)
-          .sort((a, b) => b.created_at.getTime() - a.created_at.getTime())[0];
-        return {
-          id: link.id,
-          partnerCode: link.partner_code,
-          partnerName: link.partner_name,
-          partnerUrl: link.partner_url,
-          partnerEndpoint: link.partner_endpoint,
-          state: link.state,
-          isOpen: link.state === 'ACTIVE' && !link.suspended_here && !link.suspended_there,
-          ownKey: own?.private_key_encrypted ? { kid: own.kid, privateKey: privateKeyFromPem(this.secret.decrypt(own.private_key_encrypted)) } : undefined,
-          partnerKeys: new Map(
-            keys
-              .filter((key) => key.link_id === link.id && key.side === 'PARTNER')
-              .map((key) => [key.kid, { key: publicKeyFromJwk(key.public_jwk as JsonWebKey), acceptedUntil: key.accepted_until }]),
-          ),
-        };
-      });
-      this.#byPartner = new Map(known.map((link) => [link.partnerCode, link]));
-      this.#byId = new Map(known.map((link) => [link.id, link]));
-      const living = couplings.flatMap((row) =>
-        row.guide_id && row.global_id ? [{ id: row.id, linkId: row.link_id, guideId: row.guide_id, globalId: row.global_id }] : [],
-      );
-      this.#couplings = new Map(living.map((coupling) => [coupling.id, coupling]));
-      this.#byGuide = Map.groupBy(living, (coupling) => coupling.guideId);
-    } catch (error) {
-      this.#loadedAt = 0;
-      throw error;
-    }
+    this.#loadedGeneration = generation;
   }
 
   byPartner(code: string): KnownLink | undefined {

@@ -55,6 +55,9 @@ export const CouplingEntity = defineEntity({
     requestedHere: p.boolean(),
     /** Name the partner's staff gave with their request, for matching; cleared when the request is answered. */
     requestedName: p.string().length(200).nullable(),
+    /** The guide himself agreed, signed in here; and there, as the partner says. Active when both. */
+    confirmedHere: p.boolean().default(false),
+    confirmedThere: p.boolean().default(false),
     /** The partner's global id for the guide at the time of agreeing, and when it was minted. */
     partnerGlobalId: p.string().length(64).nullable(),
     partnerGlobalIdMintedAt: p.datetime(3).nullable(),

@@ -5,12 +5,15 @@ import { publish } from '../../platform/events/events.js';
 import { peekToken, TokenError, type TokenVerifier } from '../../platform/tokens.js';
 import type { Actor, AuditAction, AuditService } from '../audit/index.js';
 import { couplingRepository as repository, type CouplingRow } from './coupling.repository.js';
-import { adoptGlobalId, isAnothers } from './global-id.js';
+import { activateIfConfirmed, GlobalIdTaken } from './activation.js';
+import { identityOf } from './coupling.rules.js';
 import type { KnownLink, LinkDirectory } from './link.directory.js';
 import { PARTNER_TOKEN_SECONDS } from './partner-client.js';
 import { isPartnerAction, type PartnerAction, type PartnerMessage, partnerMessages } from './partner-messages.js';
 
 export type PartnerFailure = 'UNAUTHENTICATED' | 'REPLAYED' | 'UNKNOWN_ACTION' | 'MALFORMED' | 'LINK_NOT_OPEN' | 'NOT_FOUND' | 'NOT_PAIRWISE_LINKED' | 'GLOBAL_ID_TAKEN' | 'TOO_MANY_REQUESTS';
+
+const DONE = { ok: true };
 
 /** Unanswered requests one partner may have here: a hostile one must not bury the others'. */
 const MAX_WAITING_REQUESTS = 200;
@@ -44,7 +47,7 @@ export class PartnerService {
     if (!isPartnerAction(action)) throw new PartnerCallError(404, 'UNKNOWN_ACTION');
     const message = this.#parse(action, body);
     const now = this.clock.now();
-    await this.database.worker.transaction(async (tx) => {
+    return this.database.worker.transaction(async (tx) => {
       const fresh = await tx
         .insertInto('used_token')
         .values({ issuer: link.partnerCode, jti: String(claims.jti), expires_at: new Date((claims.exp + 60) * 1000) })
@@ -52,10 +55,8 @@ export class PartnerService {
         .returning('jti')
         .executeTakeFirst();
       if (!fresh) throw new PartnerCallError(409, 'REPLAYED');
-      await this.#apply(tx, link, action, message, now);
-      await publish(tx, { kind: 'links' });
+      return this.#apply(tx, link, action, message, now);
     });
-    return { ok: true };
   }
 
   async #authenticate(token: string, action: string, body: string) {
@@ -87,18 +88,22 @@ export class PartnerService {
     }
   }
 
-  async #apply(tx: Tx, link: KnownLink, action: PartnerAction, message: unknown, now: Date): Promise<void> {
+  async #apply(tx: Tx, link: KnownLink, action: PartnerAction, message: unknown, now: Date): Promise<Record<string, unknown>> {
     switch (action) {
       case 'couplings/request':
-        return this.#requested(tx, link, message as PartnerMessage<'couplings/request'>, now);
+        await this.#requested(tx, link, message as PartnerMessage<'couplings/request'>, now);
+        return DONE;
       case 'couplings/accept':
-        return this.#accepted(tx, link, message as PartnerMessage<'couplings/accept'>, now);
+        await this.#accepted(tx, link, message as PartnerMessage<'couplings/accept'>, now);
+        return DONE;
       case 'couplings/confirm':
         return this.#confirmed(tx, link, message as PartnerMessage<'couplings/confirm'>, now);
       case 'couplings/end':
-        return this.#ended(tx, link, message as PartnerMessage<'couplings/end'>, now);
+        await this.#ended(tx, link, message as PartnerMessage<'couplings/end'>, now);
+        return DONE;
       default:
-        return this.#linkChanged(tx, link, action, now);
+        await this.#linkChanged(tx, link, action, now);
+        return DONE;
     }
   }
 
@@ -142,15 +147,26 @@ export class PartnerService {
     await this.#log(tx, link, 'coupling.accepted', row.id, now);
   }
 
-  async #confirmed(tx: Tx, link: KnownLink, message: PartnerMessage<'couplings/confirm'>, now: Date): Promise<void> {
+  /** The guide confirmed there. It counts as one half; the other is his own confirmation here. */
+  async #confirmed(tx: Tx, link: KnownLink, message: PartnerMessage<'couplings/confirm'>, now: Date): Promise<Record<string, unknown>> {
     const row = await this.#lock(tx, link, message.couplingId);
-    if (row.state === 'ACTIVE' && row.global_id === message.globalId) return;
-    if (row.state !== 'ACCEPTED' || !row.guide_id) throw new PartnerCallError(404, 'NOT_FOUND');
-    if (await isAnothers(tx, row.guide_id, message.globalId)) throw new PartnerCallError(409, 'GLOBAL_ID_TAKEN');
-    const identity = { globalId: message.globalId, mintedAt: new Date(message.globalIdMintedAt) };
-    await repository.update(tx, row.id, now, { state: 'ACTIVE', global_id: identity.globalId, since: now });
-    await adoptGlobalId(tx, row.guide_id, identity);
-    await this.#log(tx, link, 'coupling.confirmed', row.id, now);
+    if ((row.state !== 'ACCEPTED' && row.state !== 'ACTIVE') || !row.guide_id) throw new PartnerCallError(404, 'NOT_FOUND');
+    if (row.state === 'ACCEPTED') {
+      this.#checkPairwise(message.coupledWith);
+      const heard = await repository.update(tx, row.id, now, {
+        confirmed_there: true,
+        partner_global_id: message.globalId,
+        partner_global_id_minted_at: new Date(message.globalIdMintedAt),
+      });
+      if (!row.confirmed_there) await this.#log(tx, link, 'coupling.confirmed', row.id, now);
+      const active = await activateIfConfirmed(tx, heard, now).catch((error: unknown) => {
+        throw error instanceof GlobalIdTaken ? new PartnerCallError(409, 'GLOBAL_ID_TAKEN') : error;
+      });
+      if (active.state === 'ACTIVE') await publish(tx, { kind: 'links' });
+    }
+    const guide = await repository.identity(tx, row.guide_id);
+    const own = identityOf(guide?.globalId, guide?.mintedAt);
+    return { ...DONE, confirmed: row.confirmed_here, ...(own && { globalId: own.globalId, globalIdMintedAt: own.mintedAt.toISOString() }) };
   }
 
   async #ended(tx: Tx, link: KnownLink, message: PartnerMessage<'couplings/end'>, now: Date): Promise<void> {
@@ -158,6 +174,7 @@ export class PartnerService {
     if (row.state === 'ENDED' || row.state === 'DECLINED') return;
     const wasActive = row.state === 'ACTIVE';
     await repository.update(tx, row.id, now, { state: wasActive ? 'ENDED' : 'DECLINED', requested_name: null });
+    if (wasActive) await publish(tx, { kind: 'links' });
     await this.#log(tx, link, wasActive ? 'coupling.ended' : 'coupling.declined', row.id, now);
   }
 
@@ -169,6 +186,7 @@ export class PartnerService {
       .where('id', '=', link.id)
       .execute();
     if (action === 'link/end') await endCouplingsOf(tx, link.id, now);
+    await publish(tx, { kind: 'links' });
     const logged = { 'link/suspend': 'link.suspended', 'link/resume': 'link.resumed', 'link/end': 'link.ended' } as const;
     await this.audit.record(tx, this.#actor(link), now, { action: logged[action], subjectType: 'link', subjectId: link.id });
   }

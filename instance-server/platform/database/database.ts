@@ -1,4 +1,4 @@
-import { MikroORM } from '@mikro-orm/postgresql';
+import { IsolationLevel, MikroORM } from '@mikro-orm/postgresql';
 import type { Kysely, Transaction } from 'kysely';
 import pg from 'pg';
 import { entities, type DB } from '../../entities.js';
@@ -15,6 +15,9 @@ export interface DatabaseOptions {
   poolSize: number;
   statementTimeoutMs: number;
 }
+
+/** Longest wait for a free connection: a full pool is a fault to be told, not a queue without end. */
+const CONNECTION_WAIT_MS = 10_000;
 
 const TIMESTAMPTZ = 1184;
 
@@ -36,6 +39,14 @@ class RolePool {
   /** Commits when `work` resolves, rolls back when it rejects. */
   transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
     return this.orm.em.fork().transactional((em) => work(em.getKysely() as unknown as Kysely<DB>));
+  }
+
+  /** Several reads that see one and the same state. */
+  snapshot<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
+    return this.orm.em.fork().transactional((em) => work(em.getKysely() as unknown as Kysely<DB>), {
+      isolationLevel: IsolationLevel.REPEATABLE_READ,
+      readOnly: true,
+    });
   }
 
   close(): Promise<void> {
@@ -65,6 +76,9 @@ export class Database {
         pool: { min: 0, max: poolSize },
         driverOptions: {
           statement_timeout: statementTimeoutMs,
+          lock_timeout: statementTimeoutMs,
+          idle_in_transaction_session_timeout: statementTimeoutMs,
+          connectionTimeoutMillis: CONNECTION_WAIT_MS,
           application_name: `lotse-${role}`,
           // The ORM leaves instants as text for its entities to convert; plain rows want them as Date, like those of the bare pools.
           types: { getTypeParser: pg.types.getTypeParser },
@@ -78,6 +92,7 @@ export class Database {
         connectionString: roleUrl(url, role, secret),
         max: poolSize,
         statement_timeout: statementTimeoutMs,
+        connectionTimeoutMillis: CONNECTION_WAIT_MS,
         application_name: `lotse-${role}`,
         options: '-c TimeZone=UTC -c DateStyle=ISO',
         types: { getTypeParser: hotTypeParser },

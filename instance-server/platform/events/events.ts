@@ -17,6 +17,20 @@ export type InstanceEvent =
 export type EventListener = (event: InstanceEvent | { kind: 'gap' }) => void;
 
 const CHANNEL = 'lotse_event';
+/** How often the connection is asked for a sign of life, how long it may take, and how long its silence is trusted: a revocation works within a second. */
+const HEARTBEAT_MS = 200;
+const ANSWER_MS = 1_000;
+const TRUSTED_SILENCE_MS = 600;
+
+/** Undefined for what is no event of ours: every role of the database may notify, and nobody's word may end the process. */
+function parseEvent(payload: string | undefined): InstanceEvent | undefined {
+  try {
+    const event: unknown = JSON.parse(payload ?? '');
+    return typeof event === 'object' && event !== null && 'kind' in event ? (event as InstanceEvent) : undefined;
+  } catch {
+    return undefined;
+  }
+}
 
 /** The driver's client with its socket, which its typings leave out. */
 type ListeningClient = pg.Client & { connection: { stream: { destroy(): void } } };
@@ -34,6 +48,7 @@ export class EventHub {
   readonly #listeners = new Set<EventListener>();
   #client: ListeningClient | undefined;
   #live = false;
+  #lastSign = 0;
   #closed = false;
   #heartbeat: NodeJS.Timeout | undefined;
 
@@ -42,8 +57,9 @@ export class EventHub {
     private readonly logger: Logger,
   ) {}
 
+  /** Whether memory kept fresh by events can be trusted now. Silence counts as loss: a connection cut without a FIN gives no sign. */
   get isLive(): boolean {
-    return this.#live;
+    return this.#live && performance.now() - this.#lastSign < TRUSTED_SILENCE_MS;
   }
 
   listen(listener: EventListener): () => void {
@@ -53,11 +69,15 @@ export class EventHub {
 
   async start(): Promise<void> {
     await this.#connect();
-    // A connection cut without a FIN is noticed by asking; the interval and the query's limit bound how long memory is trusted wrongly.
     this.#heartbeat = setInterval(() => {
       const client = this.#client;
-      client?.query('select 1').catch(() => client.connection.stream.destroy());
-    }, 5_000);
+      client?.query('select 1').then(
+        () => {
+          this.#lastSign = performance.now();
+        },
+        () => client.connection.stream.destroy(),
+      );
+    }, HEARTBEAT_MS);
     this.#heartbeat.unref();
   }
 
@@ -66,7 +86,7 @@ export class EventHub {
       connectionString: this.url,
       application_name: 'lotse-events',
       keepAlive: true,
-      query_timeout: 5_000,
+      query_timeout: ANSWER_MS,
       connectionTimeoutMillis: 5_000,
     }) as ListeningClient;
     client.on('error', () => undefined);
@@ -74,11 +94,18 @@ export class EventHub {
       if (this.#client === client) this.#lost();
     });
     client.on('notification', (message) => {
-      if (message.channel === CHANNEL && message.payload) this.#emit(JSON.parse(message.payload) as InstanceEvent);
+      const event = message.channel === CHANNEL ? parseEvent(message.payload) : undefined;
+      if (event) this.#emit(event);
     });
-    await client.connect();
-    await client.query(`listen ${CHANNEL}`);
+    try {
+      await client.connect();
+      await client.query(`listen ${CHANNEL}`);
+    } catch (error) {
+      client.end().catch(() => undefined);
+      throw error;
+    }
     this.#client = client;
+    this.#lastSign = performance.now();
     this.#live = true;
   }
 
