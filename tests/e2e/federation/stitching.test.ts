@@ -139,7 +139,7 @@ describe('a coupling from the request to its end', () => {
     expect(await change('requestCoupling', input, await alpha.staffToken())).toEqual({ __typename: 'NotFoundError', code: 'NOT_FOUND', field: 'input.instance' });
   });
 
-  test('entries appear when both houses’ staff and the guide have agreed, not before, and vanish within a second of its end', async () => {
+  test('entries appear when both houses’ staff, and the guide in both, have agreed, not before, and vanish within a second of its end', async () => {
     const { alpha, beta } = federation;
     const [here, there] = [await alpha.guideToken('solo'), await beta.guideToken('solo')];
     const alone = async (): Promise<void> => {
@@ -160,7 +160,9 @@ describe('a coupling from the request to its end', () => {
     await alone();
 
     expect((await change('confirmCoupling', { couplingId }, await alpha.guideToken('greta'))).code).toBe('NOT_FOUND');
-    expect((await change('confirmCoupling', { couplingId }, here)).coupling).toEqual({ id: couplingId, state: 'ACTIVE' });
+    expect((await change('confirmCoupling', { couplingId }, here)).coupling).toEqual({ id: couplingId, state: 'ACCEPTED' });
+    await alone();
+    expect((await change('confirmCoupling', { couplingId }, there)).coupling).toEqual({ id: couplingId, state: 'ACTIVE' });
     expect(await calendarOf(here)).toEqual({ entries: wholeCalendar('solo', alpha, [beta]), errors: undefined });
     expect(await calendarOf(there)).toEqual({ entries: wholeCalendar('solo', beta, [alpha]), errors: undefined });
     const ids = await Promise.all([here, there].map((token) => ask<{ me: { guide: { globalId: string } } }>('{ me { guide { globalId } } }', {}, token)));

@@ -97,7 +97,7 @@ test('a guide who is invited sets his own password, and nobody else ever holds t
   await expect(login(house.server.url, email, 'another password, another person')).rejects.toThrow('INVALID_CREDENTIALS');
 });
 
-test('a repetition with the same key invites once; the same address or guide again is refused', async () => {
+test('a repetition with the same key invites once; another’s address is refused, and so is who has come already', async () => {
   const [guideId, other] = [await house.records.guide(), await house.records.guide()];
   const input = { idempotencyKey: newKey(), guideId, email: 'once@museum.example' };
   const first = await house.api.query<Invited>(INVITE_GUIDE, { input }, staff);
@@ -108,7 +108,13 @@ test('a repetition with the same key invites once; the same address or guide aga
   const sameAddress = await house.api.query<Invited>(INVITE_GUIDE, { input: { ...input, idempotencyKey: newKey(), guideId: other } }, staff);
   expect(sameAddress.data.inviteGuide).toEqual({ __typename: 'AlreadyExistsError', code: 'ALREADY_EXISTS', field: 'input.email' });
   const sameGuide = await house.api.query<Invited>(INVITE_GUIDE, { input: { ...input, idempotencyKey: newKey(), email: 'twice@museum.example' } }, staff);
-  expect(sameGuide.data.inviteGuide).toEqual({ __typename: 'AlreadyExistsError', code: 'ALREADY_EXISTS', field: 'input.guideId' });
+  // He has not come yet: the address is corrected, and the first mail's token is void.
+  expect(sameGuide.data.inviteGuide).toEqual(first.data.inviteGuide);
+  const corrected = tokenIn(await mailTo('twice@museum.example'));
+  expect(await accept(tokenIn(await mailTo(input.email)))).toEqual(VOID);
+  expect(await accept(corrected)).toMatchObject({ __typename: 'LoginPayload' });
+  const come = await house.api.query<Invited>(INVITE_GUIDE, { input: { ...input, idempotencyKey: newKey(), email: 'thrice@museum.example' } }, staff);
+  expect(come.data.inviteGuide).toEqual({ __typename: 'AlreadyExistsError', code: 'ALREADY_EXISTS', field: 'input.guideId' });
   const nobody = await house.api.query<Invited>(INVITE_GUIDE, { input: { ...input, idempotencyKey: newKey(), guideId: newKey(), email: 'third@museum.example' } }, staff);
   expect(nobody.data.inviteGuide).toEqual({ __typename: 'NotFoundError', code: 'NOT_FOUND', field: 'input.guideId' });
 });

@@ -12,14 +12,17 @@ export async function changeCoupling(federation: Federation, mutation: string, t
   return data[mutation] ?? {};
 }
 
-/** House asks, partner accepts, guide confirms; gives the coupling's id. */
+/** House asks, partner accepts, the guide confirms in both; gives the coupling's id. */
 export async function couple(federation: Federation, partner: FakePartner, link: PartnerLink, name: string): Promise<string> {
   const { house } = link;
   const requested = await changeCoupling(federation, 'requestCoupling', 'RequestCouplingInput', { guideId: house.guide(name).id, instance: partner.code, idempotencyKey: randomUUID() }, await house.staffToken());
   const couplingId = requested.coupling?.id ?? '';
   const accepted = await partner.call(link, 'couplings/accept', { couplingId, coupledWith: [] });
   const confirmed = await changeCoupling(federation, 'confirmCoupling', 'CouplingInput', { couplingId }, await house.guideToken(name));
-  if (accepted.status !== 200 || confirmed.coupling?.state !== 'ACTIVE') throw new Error(`not coupled: ${JSON.stringify([requested, accepted, confirmed])}`);
+  const there = await partner.call(link, 'couplings/confirm', { couplingId, globalId: `g_${couplingId}`, globalIdMintedAt: new Date().toISOString(), coupledWith: [] });
+  if (accepted.status !== 200 || confirmed.coupling?.state !== 'ACCEPTED' || there.status !== 200) {
+    throw new Error(`not coupled: ${JSON.stringify([requested, accepted, confirmed, there])}`);
+  }
   return couplingId;
 }
 
