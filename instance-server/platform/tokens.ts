@@ -75,17 +75,16 @@ const CLOCK_TOLERANCE_SECONDS = 5;
  * link or key still stands is for the caller to check each time.
  */
 export class TokenVerifier {
-  readonly #verified = new LRUCache<string, TokenClaims>({ max: 10_000 });
+  readonly #verified = new LRUCache<string, { claims: TokenClaims; key: KeyObject }>({ max: 10_000 });
 
   /** @throws TokenError */
   verify(token: string, expected: TokenExpectation, now: Date): TokenClaims {
     // Kind and issuer choose the key: a text that was right as one thing says nothing of another.
     const cacheKey = `${expected.kind} ${expected.issuer} ${sha256Base64Url(token)}`;
-    let claims = this.#verified.get(cacheKey);
-    if (!claims) {
-      claims = this.#verifySignature(token, expected, now);
-      this.#verified.set(cacheKey, claims);
-    }
+    const known = this.#verified.get(cacheKey);
+    const isRemembered = known !== undefined && (known.key === expected.key || known.key.equals(expected.key));
+    const claims = isRemembered ? known.claims : this.#verifySignature(token, expected, now);
+    if (!isRemembered) this.#verified.set(cacheKey, { claims, key: expected.key });
     const seconds = now.getTime() / 1000;
     if (claims.exp <= seconds) throw new TokenError('TOKEN_EXPIRED');
     if (claims.iss !== expected.issuer || claims.aud !== expected.audience) throw new TokenError('TOKEN_INVALID');
