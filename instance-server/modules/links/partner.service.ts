@@ -7,6 +7,7 @@ import type { Actor, AuditAction, AuditService } from '../audit/index.js';
 import { couplingRepository as repository, type CouplingRow } from './coupling.repository.js';
 import { activateIfConfirmed, GlobalIdTaken } from './activation.js';
 import { identityOf } from './coupling.rules.js';
+import { isAnothers } from './global-id.js';
 import type { KnownLink, LinkDirectory } from './link.directory.js';
 import { PARTNER_TOKEN_SECONDS } from './partner-client.js';
 import { isPartnerAction, type PartnerAction, type PartnerMessage, partnerMessages } from './partner-messages.js';
@@ -153,6 +154,7 @@ export class PartnerService {
     if ((row.state !== 'ACCEPTED' && row.state !== 'ACTIVE') || !row.guide_id) throw new PartnerCallError(404, 'NOT_FOUND');
     if (row.state === 'ACCEPTED') {
       this.#checkPairwise(message.coupledWith);
+      if (await isAnothers(tx, row.guide_id, message.globalId)) throw new PartnerCallError(409, 'GLOBAL_ID_TAKEN');
       const heard = await repository.update(tx, row.id, now, {
         confirmed_there: true,
         partner_global_id: message.globalId,

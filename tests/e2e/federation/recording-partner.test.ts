@@ -177,7 +177,7 @@ describe('with its own keys', () => {
     const before = await contents();
     const end = (couplingId: string | undefined) => mallory.call(link, 'couplings/end', { couplingId });
     for (const id of [couplings['greta alpha-beta'], couplings['greta beta-gamma'], randomUUID()]) expect(await end(id)).toEqual({ status: 404, body: { code: 'NOT_FOUND' } });
-    const confirm = { couplingId: couplings['greta alpha-gamma'], globalId: `g_${randomUUID()}`, globalIdMintedAt: '2020-01-01T00:00:00.000Z' };
+    const confirm = { couplingId: couplings['greta alpha-gamma'], globalId: `g_${randomUUID()}`, globalIdMintedAt: '2020-01-01T00:00:00.000Z', coupledWith: [] };
     expect(await mallory.call(link, 'couplings/confirm', confirm)).toEqual({ status: 404, body: { code: 'NOT_FOUND' } });
     expect(await mallory.call(link, 'couplings/request', { couplingId: couplings['greta alpha-beta'], name: 'X', coupledWith: [] })).toEqual({ status: 404, body: { code: 'NOT_FOUND' } });
     const refused = { status: 401, body: { code: 'UNAUTHENTICATED' } };
@@ -202,9 +202,9 @@ describe('with its own keys', () => {
     const early = '2001-01-01T00:00:00.000Z';
     const stolen = await halfCouple(federation, mallory, link, alpha, 'solo');
     const greta = alpha.guide('greta').globalId;
-    expect(await mallory.call(link, 'couplings/confirm', { couplingId: stolen, globalId: greta, globalIdMintedAt: early })).toEqual({ status: 409, body: { code: 'GLOBAL_ID_TAKEN' } });
+    expect(await mallory.call(link, 'couplings/confirm', { couplingId: stolen, globalId: greta, globalIdMintedAt: early, coupledWith: [] })).toEqual({ status: 409, body: { code: 'GLOBAL_ID_TAKEN' } });
     const invented = await halfCouple(federation, mallory, link, alpha, 'greta');
-    await mallory.call(link, 'couplings/confirm', { couplingId: invented, globalId: `g_${randomUUID()}`, globalIdMintedAt: early });
+    await mallory.call(link, 'couplings/confirm', { couplingId: invented, globalId: `g_${randomUUID()}`, globalIdMintedAt: early, coupledWith: [] });
     expect(await whole()).toEqual(wholeCalendar('greta', alpha, [beta, gamma]));
     const found = await client(gateway.url).query('query ($id: ID!) { guide(id: $id) { id } }', { id: greta }, await alpha.staffToken());
     expect(found.data).toEqual({ guide: { id: alpha.guide('greta').id } });
