@@ -57,7 +57,7 @@ export async function composeInstance(config: InstanceConfig, logger: Logger, cl
   const offers = new OfferService(database, audit, settings);
   const guides = new GuideService(database, audit, offers);
   const bookings = new BookingService({ database, audit, settings, assignments: new AssignmentService(audit) });
-  const calendars = new CalendarService(database, guides, settings, events);
+  const calendars = new CalendarService(database, guides, settings, events, sessions);
   const directory = new LinkDirectory(database, secret, clock, events);
   await directory.fresh();
   const grants = new GrantService(directory, verifier, clock, code);

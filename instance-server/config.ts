@@ -58,6 +58,7 @@ const environment = z.object({
   LIMIT_LOGIN_PER_ADDRESS: integer(100, 1, 1_000_000),
   LIMIT_LOGIN_PER_ACCOUNT: integer(100, 1, 1_000_000),
   WS_MAX_PAYLOAD_BYTES: integer(100_000, 1_000, 10_000_000),
+  WS_MAX_SOCKETS: integer(10_000, 1, 1_000_000),
   WS_MAX_OPERATIONS: integer(100, 1, 100_000),
   WS_MAX_BUFFERED_BYTES: integer(1_000_000, 1_000, 100_000_000),
   WS_INIT_TIMEOUT_MS: integer(5_000, 100, 60_000),

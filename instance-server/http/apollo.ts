@@ -1,4 +1,4 @@
-import { ApolloServer } from '@apollo/server';
+import { ApolloServer, type ApolloServerPlugin } from '@apollo/server';
 import {
   ApolloServerPluginCacheControlDisabled,
   ApolloServerPluginInlineTraceDisabled,
@@ -12,6 +12,22 @@ import { type InstanceConfig, isIntrospectionOn } from '../config.js';
 import type { RequestContext } from '../platform/context.js';
 import { formatErrors } from '../platform/graphql/format-error.js';
 import { limitRules } from '../platform/graphql/limits.js';
+
+/** A fault's answer names the request, so that it can be found in the log. */
+const quoteRequestId = (logger: Logger): ApolloServerPlugin<RequestContext> => ({
+  requestDidStart: () =>
+    Promise.resolve({
+      willSendResponse({ response, contextValue }) {
+        if (response.body.kind === 'single') {
+          const { requestId } = contextValue;
+          const faults = (response.body.singleResult.errors ?? []).filter(({ extensions }) => extensions?.code === 'INTERNAL_SERVER_ERROR');
+          for (const { extensions } of faults) Object.assign(extensions ?? {}, { requestId });
+          if (faults.length > 0) logger.error({ requestId, faults: faults.length }, 'answered with a fault');
+        }
+        return Promise.resolve();
+      },
+    }),
+});
 
 /** Apollo Server over one of the two schemas. Documents of a gateway were limited there, for the client's operation. */
 export async function startApollo(schema: GraphQLSchema, config: InstanceConfig, logger: Logger, forClients: boolean): Promise<ApolloServer<RequestContext>> {
@@ -33,6 +49,7 @@ export async function startApollo(schema: GraphQLSchema, config: InstanceConfig,
       ApolloServerPluginLandingPageDisabled(),
       ApolloServerPluginSchemaReportingDisabled(),
       ApolloServerPluginUsageReportingDisabled(),
+      quoteRequestId(logger),
     ],
   });
   await apollo.start();

@@ -17,7 +17,7 @@ import { type Extra, useServer } from 'graphql-ws/use/ws';
 import type { Logger } from 'pino';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Instance } from '../composition.js';
-import type { InstanceConfig } from '../config.js';
+import { type InstanceConfig, isIntrospectionOn } from '../config.js';
 import type { AccountViewer, RequestContext } from '../platform/context.js';
 import { unauthenticated } from '../platform/errors/application-errors.js';
 import { formatErrors } from '../platform/graphql/format-error.js';
@@ -56,7 +56,7 @@ export class Sockets {
   readonly #stopWatching: () => void;
 
   constructor(private readonly deps: SocketDependencies) {
-    const { server, instance } = deps;
+    const { server, instance, config } = deps;
     const endpoints = new Map([
       ['/graphql', this.#serve('client')],
       ['/federation', this.#serve('gateway')],
@@ -69,6 +69,11 @@ export class Sockets {
         socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n', () => socket.destroy());
         return;
       }
+      if (wss.clients.size >= config.WS_MAX_SOCKETS) {
+        socket.on('error', () => socket.destroy());
+        socket.end('HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n\r\n', () => socket.destroy());
+        return;
+      }
       wss.handleUpgrade(request, socket, head, (client) => wss.emit('connection', client, request));
     });
     this.#stopWatching = instance.sessions.watch((sessionId) => void this.#recheck(sessionId));
@@ -79,7 +84,13 @@ export class Sockets {
     const wss = new WebSocketServer({ noServer: true, maxPayload: config.WS_MAX_PAYLOAD_BYTES, perMessageDeflate: false });
     const rules = limitRules({ depth: config.LIMIT_DEPTH, aliases: config.LIMIT_ALIASES, cost: config.LIMIT_COST });
     const format = formatErrors(this.deps.logger);
-    const formatted = (errors: readonly GraphQLError[]): GraphQLFormattedError[] => errors.map((error) => format(error.toJSON(), error));
+    const hints = isIntrospectionOn(config) ? /$^/ : / ?Did you mean .+\?$/;
+    const formatted = (errors: readonly GraphQLError[]): GraphQLFormattedError[] =>
+      errors.map((error) => {
+        const shown = format(error.toJSON(), error);
+        // Suggestions tell names that introspection, where it is off, does not.
+        return { ...shown, message: shown.message.replace(hints, '') };
+      });
     const own = new WeakMap<Connection, Map<string, Operation>>();
     const operationsOf = (connection: Connection): Map<string, Operation> => {
       let known = own.get(connection);

@@ -6,6 +6,7 @@ import { BoundedFeed } from '../../platform/events/bounded-feed.js';
 import type { EventHub, InstanceEvent } from '../../platform/events/events.js';
 import { checkRange, type TimeRange } from '../../platform/time.js';
 import { type Guide, type GuideService, guideScope } from '../guides/index.js';
+import type { Sessions } from '../identity/index.js';
 import type { SettingsStore } from '../settings/index.js';
 import { calendarRepository as repository, type CalendarRow } from './calendar.repository.js';
 import { type CalendarChange, CalendarChangeKind, type CalendarEntry, Origin } from './calendar.type.js';
@@ -25,6 +26,7 @@ export class CalendarService {
     private readonly guides: GuideService,
     private readonly settings: SettingsStore,
     private readonly events: EventHub,
+    private readonly sessions: Sessions,
   ) {}
 
   /** @throws Refusal for a range that is none. */
@@ -119,6 +121,8 @@ export class CalendarService {
 
   async #change(ctx: RequestContext, event: InstanceEvent & { kind: 'calendar' }): Promise<CalendarChange | undefined> {
     const { guideId, assignmentId, change } = event;
+    // Checked for every event: the socket of an ended session may take a moment to close.
+    if (!(await this.sessions.stands(ctx.account()))) return undefined;
     if (change === 'REMOVED') return { kind: CalendarChangeKind.REMOVED, entryId: assignmentId, entry: null };
     const scope = guideScope(ctx);
     const row =

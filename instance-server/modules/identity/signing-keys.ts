@@ -3,7 +3,7 @@ import { sql } from 'kysely';
 import type { Clock } from '../../platform/clock.js';
 import type { InstanceSecret } from '../../platform/crypto.js';
 import type { Database, Tx } from '../../platform/database/database.js';
-import { type EventHub, publish } from '../../platform/events/events.js';
+import { type EventHub, publish, reloadPersistently } from '../../platform/events/events.js';
 import { generateKeyPair, privateKeyFromPem, publicKeyFromJwk } from '../../platform/keys.js';
 
 interface SigningKey {
@@ -31,7 +31,7 @@ export class SigningKeys {
     events: EventHub,
   ) {
     events.listen((event) => {
-      if (event.kind === 'keys' || event.kind === 'gap') void this.load().catch(() => undefined);
+      if (event.kind === 'keys' || event.kind === 'gap') reloadPersistently(() => this.load());
     });
   }
 

@@ -1,5 +1,5 @@
 import type { Database } from '../../platform/database/database.js';
-import type { EventHub } from '../../platform/events/events.js';
+import { type EventHub, reloadPersistently } from '../../platform/events/events.js';
 
 export interface Settings {
   code: string;
@@ -22,7 +22,7 @@ export class SettingsStore {
     private readonly events: EventHub,
   ) {
     this.events.listen((event) => {
-      if (event.kind === 'settings' || event.kind === 'gap') void this.load().catch(() => undefined);
+      if (event.kind === 'settings' || event.kind === 'gap') reloadPersistently(() => this.load());
     });
   }
 

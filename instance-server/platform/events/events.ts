@@ -40,6 +40,12 @@ export async function publish(tx: Tx, event: InstanceEvent): Promise<void> {
   await sql`select pg_notify(${CHANNEL}, ${JSON.stringify(event)})`.execute(tx);
 }
 
+/** Reads again what an event made stale, until it succeeds: a replica must not go on with keys or settings that were replaced. */
+export function reloadPersistently(load: () => Promise<unknown>): void {
+  const persistently = retry(handleAll, { maxAttempts: Number.MAX_SAFE_INTEGER, backoff: new ExponentialBackoff({ initialDelay: 50, maxDelay: 2_000 }) });
+  void persistently.execute(() => load());
+}
+
 /**
  * Listens on a connection of its own and reconnects for ever. After a loss it announces a gap as soon as it listens again, and
  * `isLive` says meanwhile that memory cannot be trusted.

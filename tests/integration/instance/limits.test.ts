@@ -136,7 +136,7 @@ describe('in production', () => {
     const document = `mutation ($input: CreateBookingInput!) { createBooking(input: $input) { __typename } }`;
     const answer = await house.api.query(document, { input: { idempotencyKey: 'k', offerId, time: { start: at(0).toISOString() }, customer: { name: secret } } }, staff);
     await house.records.query('drop trigger fail on customer');
-    expect(answer.errors).toEqual([{ message: 'Something went wrong on our side.', path: ['createBooking'], locations: expect.any(Array), extensions: { code: 'INTERNAL_SERVER_ERROR' } }]);
+    expect(answer.errors).toEqual([{ message: 'Something went wrong on our side.', path: ['createBooking'], locations: expect.any(Array), extensions: { code: 'INTERNAL_SERVER_ERROR', requestId: expect.stringMatching(/^[\w-]{36}$/) } }]);
     expect(answer.text).not.toContain(secret);
     const log = house.server.log.join('\n');
     expect(log).toContain('a request failed');
