@@ -190,7 +190,7 @@ describe('a client that reads too slowly', () => {
     // Nothing is read, so only a failing write can show that the server has let go.
     const isOpen = () => stuck?.readyState === 1;
     while (isOpen()) {
-      stuck?.ping();
+      stuck?.pong();
       await new Promise((resolve) => void setImmediate(resolve));
     }
     expect([1006, 1013]).toContain((await socket.closes.waitFor()).code);
