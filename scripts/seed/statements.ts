@@ -36,8 +36,8 @@ export const COUPLED_GUIDES = `
   from ${COUPLING_ROWS} where g.id = r.guide_id and g.global_id is distinct from r.global_id`;
 
 export const COUPLINGS = `
-  insert into coupling (id, link_id, guide_id, global_id, state, requested_here, partner_global_id, partner_global_id_minted_at, since, created_at, updated_at)
-  select r.id, l.id, r.guide_id, r.global_id, 'ACTIVE', r.requested_here, r.global_id, r.minted_at, r.since, r.since, r.since
+  insert into coupling (id, link_id, guide_id, global_id, state, requested_here, confirmed_here, confirmed_there, partner_global_id, partner_global_id_minted_at, since, created_at, updated_at)
+  select r.id, l.id, r.guide_id, r.global_id, 'ACTIVE', r.requested_here, true, true, r.global_id, r.minted_at, r.since, r.since, r.since
   from ${COUPLING_ROWS} join ${LIVING_LINK}`;
 
 /** Servers hold couplings in memory; this is what they are told when one changes. */

@@ -56,6 +56,11 @@ export async function createGroupRoles(adminUrl: string): Promise<void> {
       const { rowCount } = await client.query('select 1 from pg_roles where rolname = $1', [groupRole(role)]);
       if (!rowCount) await client.query(`create role ${groupRole(role)} nologin`);
     }
+    // An instance's roles can connect to its own database only; the databases every cluster has would be open to them otherwise.
+    for (const database of ['postgres', 'template1']) {
+      await client.query(`grant connect on database ${database} to current_user`);
+      await client.query(`revoke connect on database ${database} from public`);
+    }
   });
 }
 

@@ -93,6 +93,15 @@ function startDemo(): Demo {
   return demo;
 }
 
+/** Empty for a process that has ended since it was listed. */
+function commandOf(pid: number): string {
+  try {
+    return execFileSync('ps', ['-o', 'args=', '-p', String(pid)], { encoding: 'utf8' });
+  } catch {
+    return '';
+  }
+}
+
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -227,7 +236,7 @@ test('a demo is planted, answers, stops without a trace and goes on with its dat
   // A server that ends by itself takes the rest with it, and the user is told which one it was.
   const all = second.descendants();
   const ended = once(second.child, 'close');
-  const gateway = all.find((pid) => execFileSync('ps', ['-o', 'args=', '-p', String(pid)], { encoding: 'utf8' }).includes('gateway/main.js'));
+  const gateway = all.find((pid) => commandOf(pid).includes('gateway/main.js'));
   process.kill(gateway ?? NaN, 'SIGKILL');
   expect(await ended).toEqual([1, null]);
   expect(second.lines.filter((line) => line.includes('has ended unexpectedly'))).toEqual([`The gateway has ended unexpectedly. Its log: ${join(folder, 'logs', 'gateway.log')}`]);

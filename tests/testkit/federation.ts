@@ -124,6 +124,9 @@ export async function startFederation({ gateway: gatewaySettings = {}, instance 
       SUPERGRAPH_FILE: join(projectRoot, 'schema', 'supergraph.graphql'),
       GATEWAY_PRIVATE_KEY: JSON.stringify(gatewayKey.privateJwk),
       LOG_LEVEL: 'debug',
+      // Machines that run tests are busy; what is about slowness sets its own.
+      UPSTREAM_TIMEOUT_MS: '10000',
+      LIMIT_REQUEST_MS: '20000',
       ...gatewaySettings,
     };
     const gateway = cleanup.own(await ServerProcess.start('gateway', 'gateway', settings, join(folder, 'gateway.log')), (server) => server.stop());

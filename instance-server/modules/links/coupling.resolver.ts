@@ -74,7 +74,7 @@ export class CouplingResolver {
     return outcomeOf(async () => this.#payload(await this.couplings.accept(ctx, input))) as Promise<typeof ChangeCouplingResult>;
   }
 
-  @Mutation(() => ChangeCouplingResult, { description: 'The guide himself agrees to a coupling, in this house. It is active once he has agreed in both; a repetition tells the other house again.' })
+  @Mutation(() => ChangeCouplingResult, { description: 'The guide himself agrees to a coupling, in this house. It is active once he has agreed in both; until then a repetition tells the other house again.' })
   @VisibleTo('GUIDE')
   confirmCoupling(
     @Ctx() ctx: RequestContext,

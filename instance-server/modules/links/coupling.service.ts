@@ -93,7 +93,7 @@ export class CouplingService {
     const { link } = await this.#find(couplingId);
     const confirmed = await this.#asWorker(async (tx) => {
       const row = await repository.lock(tx, couplingId);
-      if (!row || !guideId || row.guide_id !== guideId || (row.state !== 'ACCEPTED' && row.state !== 'ACTIVE')) throw notFound('input.couplingId');
+      if (!row || !guideId || row.guide_id !== guideId || row.state !== 'ACCEPTED') throw notFound('input.couplingId');
       if (row.confirmed_here) return row;
       await this.#log(ctx, tx, 'coupling.confirmed', row.id, { guideId, instance: link.partnerCode });
       return activateIfConfirmed(tx, await repository.update(tx, row.id, ctx.now(), { confirmed_here: true }), ctx.now());

@@ -110,6 +110,10 @@ export class EventHub {
       client.end().catch(() => undefined);
       throw error;
     }
+    if (this.#closed) {
+      await client.end();
+      return;
+    }
     this.#client = client;
     this.#lastSign = performance.now();
     this.#live = true;

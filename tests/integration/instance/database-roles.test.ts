@@ -203,14 +203,16 @@ test('no role is superuser, owns anything, makes roles or databases, passes row 
   expect(await attempt('guide', 'set session authorization postgres')).toBe(DENIED);
 });
 
-test('a role of one instance cannot connect to another’s database', async () => {
+test('a role of one instance cannot connect to another’s database, nor to those that every cluster has', async () => {
   const other = cleanup.own(await createInstance({ code: 'other' }), (made) => made.drop());
   for (const role of [...ROLES, 'owner'] as const) {
-    const url = new URL(instance.roleUrl(role));
-    url.pathname = `/${other.database}`;
-    const client = new Client({ connectionString: url.toString() });
-    await expect(client.connect()).rejects.toMatchObject({ code: DENIED });
-    await client.end().catch(() => undefined);
+    for (const database of [other.database, 'postgres', 'template1']) {
+      const url = new URL(instance.roleUrl(role));
+      url.pathname = `/${database}`;
+      const client = new Client({ connectionString: url.toString() });
+      await expect(client.connect()).rejects.toMatchObject({ code: DENIED });
+      await client.end().catch(() => undefined);
+    }
   }
 });
 
