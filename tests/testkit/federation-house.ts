@@ -64,6 +64,7 @@ export class House {
   /** Names of the accounts by their ids. */
   readonly accountNames = new Map<string, string>();
   readonly operator: OperatorClient;
+  #signingIn: Promise<unknown> = Promise.resolve();
   staff!: TestAccount;
   administrator!: TestAccount;
 
@@ -95,9 +96,11 @@ export class House {
     return guide;
   }
 
-  /** A session of its own. */
-  async token(account: TestAccount, role: RoleName = account.roles[0] ?? 'STAFF', now = new Date()): Promise<string> {
-    return (await this.records.signIn(account, role, now)).token;
+  /** A session of its own. May be asked for by several at once, who then share one connection in turns. */
+  token(account: TestAccount, role: RoleName = account.roles[0] ?? 'STAFF', now = new Date()): Promise<string> {
+    const token = this.#signingIn.then(async () => (await this.records.signIn(account, role, now)).token);
+    this.#signingIn = token.catch(() => undefined);
+    return token;
   }
 
   staffToken(): Promise<string> {
@@ -174,6 +177,15 @@ export class House {
     this.accountNames.set(account.id, name);
     return account;
   }
+}
+
+/** Every row of these tables of each house, as text: what a test says it has not changed. */
+export async function contentsOf(houses: readonly House[], tables: readonly string[]): Promise<string[]> {
+  const contents: string[] = [];
+  for (const { records } of houses) {
+    for (const table of tables) contents.push(JSON.stringify(await records.query(`select t::text as row from "${table}" t order by 1`)));
+  }
+  return contents;
 }
 
 /** A living coupling of one guide in two houses, in both their databases. Servers hear of it at once. */

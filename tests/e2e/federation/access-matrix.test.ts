@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type Answer, client } from '../../testkit/client.js';
-import { type Federation, startFederation } from '../../testkit/federation.js';
+import { contentsOf, type Federation, startFederation } from '../../testkit/federation.js';
 import { PROBES } from './support/probes.js';
 import { forgedTokens, type Viewer, viewer } from './support/viewers.js';
 
@@ -74,14 +74,7 @@ beforeAll(async () => {
 afterAll(() => federation?.close());
 
 /** What nobody in this file may change. */
-const contents = (): Promise<string[]> =>
-  Promise.all(
-    federation.houses.map(async ({ records }) => {
-      const tables = ['booking', 'customer', 'guide', 'guide_assignment', 'offer', 'coupling', 'link', 'account', 'audit_entry'];
-      const rows = await Promise.all(tables.map((table) => records.query<{ row: string }>(`select t::text as row from "${table}" t order by 1`)));
-      return JSON.stringify(rows);
-    }),
-  );
+const contents = (): Promise<string[]> => contentsOf(federation.houses, ['booking', 'customer', 'guide', 'guide_assignment', 'offer', 'coupling', 'link', 'account', 'audit_entry']);
 
 const asked = (name: string): Viewer => {
   const found = viewers.get(name);

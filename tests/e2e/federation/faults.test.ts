@@ -6,7 +6,7 @@ import { wsClient } from '../../testkit/socket.js';
 
 let federation: Federation;
 beforeAll(async () => {
-  federation = await startFederation({ gateway: { UPSTREAM_TIMEOUT_MS: '1000', BREAKER_HALF_OPEN_MS: '300' } });
+  federation = await startFederation({ gateway: { UPSTREAM_TIMEOUT_MS: '3000', BREAKER_HALF_OPEN_MS: '300' } });
 });
 afterAll(() => federation?.close());
 
@@ -105,6 +105,8 @@ test('the others’ parts keep coming, complete and correct, while one instance 
   follower.subscribe('subscription ($id: ID!) { calendarChanged(guideId: $id) { kind } }', { id: alpha.guide('greta').id });
   await follower.connections.waitFor();
 
+  // The first question of each kind costs more than all after it; two busy cores must not be taken for a dead house.
+  for (const asker of all) await client(gateway.url).query(asker.document, { range: RANGE }, asker.token);
   const load = new Load();
   const running = Promise.all(Array.from({ length: CLIENTS }, (_, index) => load.run(all[index % all.length] as Asker)));
   const reach = (count: 'complete' | 'partial', least: number, what: string) => until(() => load[count] >= least || load.faults.length > 0, what, 20_000);
@@ -131,7 +133,6 @@ test('the others’ parts keep coming, complete and correct, while one instance 
     await running;
   }
   expect(load.faults).toEqual([]);
-  // One second for who cannot be reached, and the rest for two busy cores; nobody waited for the frozen one.
   console.log(`${load.answers} answers, the slowest after ${Math.round(load.slowestMs)} ms`);
   expect(follower.closes.items).toEqual([]);
   await follower.dispose();

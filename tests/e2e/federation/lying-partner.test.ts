@@ -9,7 +9,7 @@ import { couple } from './support/coupled-partner.js';
 
 /* A linked instance that answers what it likes. Gwen is coupled with it, and with beta, which is honest. */
 
-const UPSTREAM_TIMEOUT_MS = 1_000;
+const UPSTREAM_TIMEOUT_MS = 1_500;
 
 let federation: Federation;
 let mallory: FakePartner;

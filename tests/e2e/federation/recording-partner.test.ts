@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import jsonwebtoken from 'jsonwebtoken';
 import { client } from '../../testkit/client.js';
-import { type Federation, RANGE, startFederation, wholeCalendar } from '../../testkit/federation.js';
+import { contentsOf, type Federation, RANGE, startFederation, wholeCalendar } from '../../testkit/federation.js';
 import { FakePartner, type PartnerLink } from '../../testkit/federation-partner.js';
 import { gatewayCredential, sign } from '../../testkit/keys.js';
 import { wsClient } from '../../testkit/socket.js';
@@ -33,13 +33,7 @@ const CALENDAR = `query ($range: TimeRangeInput!) { me { guide { calendar(range:
 const bearerOf = (header: string | undefined): string => (header ?? '').replace('Bearer ', '');
 
 /** What must not change: everything but sessions and the marks of used tokens. */
-const contents = (): Promise<string[]> =>
-  Promise.all(
-    federation.houses.map(async ({ records }) => {
-      const tables = ['booking', 'customer', 'guide', 'guide_assignment', 'offer', 'coupling', 'link', 'link_key', 'account', 'account_role', 'invitation', 'settings'];
-      return JSON.stringify(await Promise.all(tables.map((table) => records.query(`select t::text as row from "${table}" t order by 1`))));
-    }),
-  );
+const contents = (): Promise<string[]> => contentsOf(federation.houses, ['booking', 'customer', 'guide', 'guide_assignment', 'offer', 'coupling', 'link', 'link_key', 'account', 'account_role', 'invitation', 'settings']);
 
 /** Refused over HTTP before anything was looked at, or closed with the code for refused tokens. */
 const isRefused = ({ what, outcome }: Try): boolean => (what.includes('WebSocket') ? outcome === '4403' : outcome === '401');

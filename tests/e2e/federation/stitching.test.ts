@@ -173,4 +173,23 @@ describe('a coupling from the request to its end', () => {
     await until(async () => (await calendarOf(here)).entries.length === 2 && (await calendarOf(there)).entries.length === 2, 'both see their own alone', 1_000);
     await alone();
   });
+
+  test('a further house that knows the guide by an older global id leaves the coupling he has as it is', async () => {
+    const { alpha, beta, gamma } = federation;
+    const elder = `g_${randomUUID()}`;
+    await gamma.records.query('update guide set global_id = $2, global_id_minted_at = $3 where id = $1', [gamma.guide('solo').id, elder, new Date('2001-01-01T00:00:00Z')]);
+    const requested = await change('requestCoupling', { guideId: alpha.guide('gwen').id, instance: 'gamma', idempotencyKey: randomUUID() }, await alpha.staffToken());
+    const couplingId = requested.coupling?.id ?? '';
+    await change('acceptCoupling', { couplingId, guideId: gamma.guide('solo').id }, await gamma.staffToken());
+    const token = await alpha.guideToken('gwen');
+    await change('confirmCoupling', { couplingId }, token);
+    expect((await change('confirmCoupling', { couplingId }, await gamma.guideToken('solo'))).coupling).toEqual({ id: couplingId, state: 'ACTIVE' });
+
+    const further = gamma.guide('solo').bookings.map((booking) => gamma.foreignEntry(booking));
+    const all = [...wholeCalendar('gwen', alpha, [beta]), ...further].sort((one, other) => one.start.localeCompare(other.start));
+    expect(await calendarOf(token)).toEqual({ entries: all, errors: undefined });
+    expect(await calendarOf(await beta.guideToken('gwen'))).toEqual({ entries: wholeCalendar('gwen', beta, [alpha]), errors: undefined });
+    const { data } = await ask<{ guide: { globalId: string } }>('query ($id: ID!) { guide(id: $id) { globalId } }', { id: alpha.guide('gwen').globalId }, token);
+    expect(data.guide.globalId).toBe(elder);
+  });
 });
