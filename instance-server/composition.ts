@@ -22,6 +22,7 @@ import type { Clock } from './platform/clock.js';
 import { InstanceSecret } from './platform/crypto.js';
 import { Database } from './platform/database/database.js';
 import { EventHub } from './platform/events/events.js';
+import { pageLimits } from './platform/paging.js';
 import { TokenVerifier } from './platform/tokens.js';
 
 /** Every service of one instance, wired once. */
@@ -31,6 +32,7 @@ type ResolverClass = abstract new (...args: never[]) => object;
 
 /** Connects to the database, loads what is held in memory and wires services and resolvers. */
 export async function composeInstance(config: InstanceConfig, logger: Logger, clock: Clock, ownEndpoint: () => string, sdl: () => string) {
+  pageLimits.most = config.LIMIT_PAGE_SIZE;
   const secret = new InstanceSecret(config.INSTANCE_SECRET);
   const database = await Database.open({
     url: config.DATABASE_URL,

@@ -53,6 +53,7 @@ const environment = z.object({
   LIMIT_ALIASES: integer(30, 1, 10_000),
   LIMIT_TOKENS: integer(2_000, 100, 1_000_000),
   LIMIT_COST: integer(20_000, 100, 10_000_000),
+  LIMIT_PAGE_SIZE: integer(200, 1, 10_000),
   LIMIT_REQUEST_MS: integer(30_000, 100, 600_000),
   LIMIT_LOGIN_PER_ACCOUNT_AND_ADDRESS: integer(10, 1, 1_000_000),
   LIMIT_LOGIN_PER_ADDRESS: integer(100, 1, 1_000_000),

@@ -5,8 +5,8 @@ import { isWithinTime } from './time.js';
 import { isUuid } from './validation.js';
 import { VisibleTo } from './visibility/visible-to.js';
 
-export const DEFAULT_PAGE_SIZE = 50;
-export const MAX_PAGE_SIZE = 200;
+/** Entries of a page: when nothing is said, and at most. The latter is the setting LIMIT_PAGE_SIZE, set once when a process starts. */
+export const pageLimits = { usual: 50, most: 200 };
 
 @ObjectType({ description: 'Where a page ends and whether another follows.', simpleResolvers: true })
 @VisibleTo('ANYONE')
@@ -18,11 +18,12 @@ export class PageInfo {
   endCursor!: string | null;
 }
 
-/** @throws Refusal when `first` is not within 1…200. */
+/** @throws Refusal when `first` is not within 1…`most`. */
 export function pageSize(first: number | null | undefined): number {
-  if (first === null || first === undefined) return DEFAULT_PAGE_SIZE;
-  if (!Number.isInteger(first) || first < 1 || first > MAX_PAGE_SIZE) {
-    throw invalidInput('first', InputReason.OUT_OF_RANGE, `first must lie between 1 and ${MAX_PAGE_SIZE}.`);
+  const { usual, most } = pageLimits;
+  if (first === null || first === undefined) return Math.min(usual, most);
+  if (!Number.isInteger(first) || first < 1 || first > most) {
+    throw invalidInput('first', InputReason.OUT_OF_RANGE, `first must lie between 1 and ${most}.`);
   }
   return first;
 }
@@ -68,5 +69,5 @@ export function toPage<T>(rows: T[], first: number, cursorOf: (row: T) => string
   return { edges, pageInfo: { hasNextPage: rows.length > first, endCursor: edges.at(-1)?.cursor ?? null } };
 }
 
-export const FirstDescription = `How many entries, 1…${MAX_PAGE_SIZE}; ${DEFAULT_PAGE_SIZE} unless given.`;
+export const FirstDescription = 'How many entries, 1…200 (or what the house has set); 50 unless given.';
 export const AfterDescription = 'Cursor of the entry after which to go on, from `pageInfo.endCursor` or an edge.';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { Refusal } from '../../../instance-server/platform/errors/user-error.js';
-import { decodeCursor, encodeCursor, pageSize, toPage } from '../../../instance-server/platform/paging.js';
+import { decodeCursor, encodeCursor, pageLimits, pageSize, toPage } from '../../../instance-server/platform/paging.js';
 
 const MALFORMED = { code: 'INVALID_INPUT', field: 'after', reason: 'MALFORMED' };
 
@@ -66,4 +66,16 @@ test('a page holds what was asked for and knows whether more follows', () => {
       expect(page.pageInfo).toEqual({ hasNextPage: rows.length > first, endCursor: rows.length === 0 ? null : String(rows[Math.min(first, rows.length) - 1]) });
     }),
   );
+});
+
+test('the most entries of a page are a setting, and the usual number never exceeds it', () => {
+  expect([pageSize(null), pageSize(200)]).toEqual([50, 200]);
+  expect(() => pageSize(201)).toThrow(Refusal);
+  pageLimits.most = 20;
+  try {
+    expect([pageSize(null), pageSize(20)]).toEqual([20, 20]);
+    expect(() => pageSize(21)).toThrow(Refusal);
+  } finally {
+    pageLimits.most = 200;
+  }
 });
