@@ -174,7 +174,8 @@ describe('the port', () => {
       expect(server.port).not.toBe(port);
       expect(new URL(server.adminUrl).port).toBe(String(server.port));
       expect(await query(server.adminUrl, `SELECT current_setting('port')::int AS port`)).toEqual([{ port: server.port }]);
-      expect(lines).toEqual([`Port ${port} is taken; PostgreSQL listens on ${server.port}.`]);
+      // Where the repository lies out of reach of the server, another line says so.
+      expect(lines.filter((line) => line.startsWith('Port'))).toEqual([`Port ${port} is taken; PostgreSQL listens on ${server.port}.`]);
     } finally {
       holder.close();
     }
