@@ -9,6 +9,7 @@ import { GuideResolver, GuideService, ViewerGuideResolver } from './modules/guid
 import { AccountResolver, AccountService, IdentityResolver, InvitationService, LoginAttempts, Sessions, SessionService, SigningKeys } from './modules/identity/index.js';
 import {
   CoupledGuideResolver,
+  CouplingActions,
   CouplingResolver,
   CouplingService,
   GrantService,
@@ -66,7 +67,7 @@ export async function composeInstance(config: InstanceConfig, logger: Logger, cl
   const partners = new PartnerClient(clock, code);
   const couplings = new CouplingService(database, directory, partners, audit);
   const links = new LinkService(database, directory, partners, secret, settings, audit, clock, ownEndpoint);
-  const partnerService = new PartnerService(database, directory, verifier, audit, clock, code);
+  const partnerService = new PartnerService(database, directory, verifier, clock, code, new CouplingActions(directory, audit, code).actions());
 
   const resolvers = new Map<ResolverClass, object>([
     [FederationResolver, new FederationResolver(guides, sdl)],

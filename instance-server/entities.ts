@@ -13,6 +13,7 @@ import {
   SigningKeyEntity,
 } from './modules/identity/session.entity.js';
 import { CouplingEntity, LinkEntity, LinkKeyEntity, UsedTokenEntity } from './modules/links/link.entity.js';
+import { ForeignBookingEntity, OutboxEntity, SyncPeerEntity, SyncStateEntity } from './modules/replication/replication.entity.js';
 import { SettingsEntity } from './modules/settings/settings.entity.js';
 import { IdempotencyKeyEntity } from './platform/idempotency.entity.js';
 
@@ -40,6 +41,10 @@ export const entities = [
   LinkKeyEntity,
   CouplingEntity,
   UsedTokenEntity,
+  SyncStateEntity,
+  SyncPeerEntity,
+  OutboxEntity,
+  ForeignBookingEntity,
 ] as const;
 
 /** Tables and columns as the query builder knows them, inferred from the definitions above. */

@@ -5,13 +5,16 @@ import { InstanceSecret } from '../instance-server/platform/crypto.js';
 import { startEmbeddedPostgres } from './postgres/embedded.js';
 import { createDatabaseAndRoles, migrate, ownerOrm } from './setup/provision.js';
 
-/** What the ORM cannot express and so would drop: partial and expression indexes, views, the job queue. Each by its name. */
+/** What the ORM cannot express and so would drop: partial and expression indexes, views, triggers, the job queue. Each by its name. */
 const KNOWN_TO_MIGRATIONS_ALONE: readonly RegExp[] = [
   /^drop (view|table|schema) if exists "graphile_worker"/,
   /^drop view if exists "partner_assignment" cascade;$/,
   /^drop index "(link_living_partner|coupling_living_guide|guide_assignment_open_booking|settings_single_row)";$/,
   /^alter table "guide_assignment" drop constraint "guide_assignment_no_overlap";$/,
-  /^drop function if exists "(calendar_entry|calendar_of_guides?|profile_of_guide|enqueue_job)"\([a-z ,[\]]+\);$/,
+  /^alter table "(foreign_booking|sync_state)" drop constraint "(foreign_booking_interval|sync_state_single_row)";$/,
+  /^drop trigger if exists "(offer_title_to_assignments|assignment_to_outbox_(insert|update))" on "(offer|guide_assignment)";$/,
+  /^drop function if exists "(offer_offer_title_to_assignments|guide_assignment_assignment_to_outbox_(insert|update))_fn"\(\);$/,
+  /^drop function if exists "(calendar_entry|calendar_of_guides?|profile_of_guide|enqueue_job|foreign_times|foreign_bookings?_of_guide|outbox_put|assignment_to_outbox|offer_title_to_assignments)"\([a-z ,[\]]+\);$/,
 ];
 
 /**

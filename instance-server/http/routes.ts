@@ -76,7 +76,7 @@ export function registerRoutes(app: FastifyInstance, { instance, config, authent
         if (error instanceof TokenError) return reply.code(401).send({ code: 'UNAUTHENTICATED' });
         if (!(error instanceof PartnerCallError)) throw error;
         logger.warn({ code: error.code, action: request.params['*'].slice(0, 40) }, 'a partner call was refused');
-        return reply.code(error.status).send({ code: error.code });
+        return reply.code(error.status).send({ code: error.code, ...error.facts });
       }
     });
     signed.post<{ Params: { '*': string } }>('/operator/v1/*', async (request, reply) => {

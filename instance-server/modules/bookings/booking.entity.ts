@@ -55,6 +55,12 @@ export const GuideAssignmentEntity = defineEntity({
     startAt: p.datetime(3),
     endAt: p.datetime(3),
     endedAt: p.datetime(3).nullable(),
+    /** BOOKING, or BLOCK: staff withhold him without a booking. */
+    kind: p.string().length(16).default('BOOKING'),
+    /** Why he is withheld; never leaves the instance. */
+    blockNote: p.text().nullable(),
+    /** NOT_NEEDED, PENDING, UNVERIFIED, VERIFIED or CONFLICT: what the keeper of the guide's claims has said of this interval. */
+    verification: p.string().length(16).default('NOT_NEEDED'),
     version: p.integer().default(1),
     createdAt: p.datetime(3).defaultRaw('now()'),
   },

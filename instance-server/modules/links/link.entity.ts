@@ -58,6 +58,9 @@ export const CouplingEntity = defineEntity({
     /** The guide himself agreed, signed in here; and there, as the partner says. Active when both. */
     confirmedHere: p.boolean().default(false),
     confirmedThere: p.boolean().default(false),
+    /** Changes wait while either side has paused; live questions and claims go on. */
+    pausedHere: p.boolean().default(false),
+    pausedThere: p.boolean().default(false),
     /** The partner's global id for the guide at the time of agreeing, and when it was minted. */
     partnerGlobalId: p.string().length(64).nullable(),
     partnerGlobalIdMintedAt: p.datetime(3).nullable(),

@@ -11,7 +11,7 @@ import type { AuditAction, AuditService } from '../audit/index.js';
 import type { SettingsStore } from '../settings/index.js';
 import type { LinkDirectory } from './link.directory.js';
 import type { PartnerClient } from './partner-client.js';
-import { endCouplingsOf } from './partner.service.js';
+import { endCouplingsOf } from './coupling.actions.js';
 
 /** What one operator hands the other: enough to call this side and to check its signatures. */
 export interface LinkOffer {

@@ -12,7 +12,11 @@ const MAX_ANSWER_BYTES = 64 * 1024;
 
 /** The partner answered with a refusal; `code` is one of its stable codes. */
 export class PartnerRefusal extends Error {
-  constructor(readonly code: string) {
+  constructor(
+    readonly code: string,
+    /** What else the partner said of it; believed in nothing. */
+    readonly facts: Readonly<Record<string, unknown>> = {},
+  ) {
     super(code);
   }
 }
@@ -61,8 +65,8 @@ export class PartnerClient {
       return { status: response.statusCode, answer: json };
     });
     if (status !== 200) {
-      const code = typeof answer === 'object' && answer !== null && 'code' in answer ? String(answer.code).slice(0, 64) : 'REFUSED';
-      throw new PartnerRefusal(code);
+      const facts: Readonly<Record<string, unknown>> = typeof answer === 'object' && answer !== null ? { ...answer } : {};
+      throw new PartnerRefusal(String(facts['code'] ?? 'REFUSED').slice(0, 64), facts);
     }
     return answer;
   }

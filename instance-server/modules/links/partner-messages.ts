@@ -6,7 +6,7 @@ const globalIdentity = {
 };
 const codes = z.array(z.string().regex(/^[a-z0-9-]{1,32}$/)).max(100);
 
-/** The complete list of what a partner may send; members not named here are refused. */
+/** The complete list of what a partner may send about couplings and links; members not named here are refused. */
 export const partnerMessages = {
   'couplings/request': z.strictObject({ couplingId: z.uuid(), name: z.string().min(1).max(200).regex(/^\P{Cc}+$/u), ...globalIdentity, coupledWith: codes }),
   'couplings/accept': z.strictObject({ couplingId: z.uuid(), ...globalIdentity, coupledWith: codes }),
@@ -30,4 +30,3 @@ export const confirmationAnswer = z.object({
 
 export type PartnerAction = keyof typeof partnerMessages;
 export type PartnerMessage<A extends PartnerAction> = z.infer<(typeof partnerMessages)[A]>;
-export const isPartnerAction = (value: string): value is PartnerAction => Object.hasOwn(partnerMessages, value);

@@ -13,6 +13,8 @@ export const SettingsEntity = defineEntity({
     timeZone: p.string().length(64),
     locale: p.string().length(35),
     currency: p.string().length(3),
+    /** What linked houses read in place of an offer's title while a guide is blocked. */
+    blockTitle: p.string().length(200).default('Blocked'),
     version: p.integer().default(1),
     updatedAt: p.datetime(3).defaultRaw('now()'),
   },

@@ -7,6 +7,10 @@ import type { Tx } from '../database/database.js';
 /** What replicas of one instance tell each other: ids and kinds only, never content. */
 export type InstanceEvent =
   | { kind: 'calendar'; guideId: string; assignmentId: string; change: 'CREATED' | 'UPDATED' | 'REMOVED' }
+  /** A foreign booking in the replica; for the guide himself alone. */
+  | { kind: 'foreign'; guideId: string; foreignId: string; change: 'CREATED' | 'UPDATED' | 'REMOVED' }
+  /** Something waits for a linked house. */
+  | { kind: 'outbox'; linkId: string }
   | { kind: 'session'; sessionId: string }
   | { kind: 'account'; accountId: string }
   | { kind: 'links' }

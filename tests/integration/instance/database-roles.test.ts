@@ -61,6 +61,7 @@ const TABLES: Record<string, Partial<Record<RuntimeRole, string>>> = {
   customer: { app: 'SIUD' },
   guide: { app: 'SI' },
   guide_alias: { app: 'S', worker: 'SI' },
+  foreign_booking: { worker: 'SIUD' },
   guide_assignment: { app: 'SIUD' },
   guide_offer: { app: 'SIUD' },
   idempotency_key: { app: 'SIUD', worker: 'SIUD' },
@@ -70,12 +71,15 @@ const TABLES: Record<string, Partial<Record<RuntimeRole, string>>> = {
   login_attempt: { app: 'SIUD', worker: 'SIUD' },
   mikro_orm_migrations: {},
   offer: { app: 'SIUD' },
-  partner_assignment: { partner: 'S' },
+  outbox: { worker: 'SIUD' },
+  partner_assignment: { partner: 'S', worker: 'S' },
   refresh_token: { app: 'SIUD', worker: 'SD' },
   session: { app: 'SIUD', worker: 'SIUD' },
   session_subscription: { app: 'SIUD' },
   settings: { app: 'S', worker: 'SIUD' },
   signing_key: { worker: 'SIUD' },
+  sync_peer: { worker: 'SIUD' },
+  sync_state: { app: 'S', worker: 'SU' },
   used_token: { worker: 'SIUD' },
 };
 
@@ -111,7 +115,10 @@ test('of single columns: the worker moves identities and reads addresses but no 
       ...['id', 'email', 'display_name', 'state', 'guide_id', 'version'].map((column) => `worker select account.${column}`),
       ...['email', 'display_name', 'version'].map((column) => `worker update account.${column}`),
       ...['first_name', 'last_name', 'email', 'phone', 'languages', 'active', 'version'].map((column) => `app update guide.${column}`),
-      ...['guide_id', 'state', 'requested_name', 'updated_at', 'version'].map((column) => `app update coupling.${column}`),
+      ...['guide_id', 'state', 'requested_name', 'updated_at', 'version', 'paused_here'].map((column) => `app update coupling.${column}`),
+      ...['id', 'guide_id', 'start_at', 'end_at', 'ended_at', 'kind', 'verification', 'version', 'created_at'].map((column) => `worker select guide_assignment.${column}`),
+      'app update sync_state.last_stamp',
+      'worker update guide_assignment.verification',
     ].toSorted(),
   );
 });
@@ -125,10 +132,16 @@ test('each role may call these functions and no other of ours', async () => {
     [instance.database, ROLES],
   );
   expect(Object.fromEntries(rows.map(({ name, roles }) => [name, roles]))).toEqual({
+    assignment_to_outbox: [],
     calendar_entry: ['app', 'guide'],
     calendar_of_guide: ['guide'],
     calendar_of_guides: ['app'],
     enqueue_job: ['app', 'worker'],
+    foreign_booking_of_guide: ['guide'],
+    foreign_bookings_of_guide: ['guide'],
+    foreign_times: ['app', 'worker'],
+    offer_title_to_assignments: [],
+    outbox_put: ['app', 'worker'],
     profile_of_guide: ['guide'],
   });
   expect(rows.filter(({ everybody }) => everybody)).toEqual([]);
@@ -139,6 +152,9 @@ describe('tried for real', () => {
     ['app', 'select * from signing_key', DENIED],
     ['app', 'select * from link_key', DENIED],
     ['app', 'select * from partner_assignment', DENIED],
+    ['app', 'select * from foreign_booking', DENIED],
+    ['app', `select * from foreign_bookings_of_guide('00000000-0000-0000-0000-000000000000', now(), now())`, DENIED],
+    ['app', 'select * from outbox', DENIED],
     ['app', `update settings set name = 'Taken over'`, DENIED],
     ['app', `update link set state = 'ACTIVE'`, DENIED],
     ['app', 'delete from audit_entry', DENIED],
@@ -151,6 +167,7 @@ describe('tried for real', () => {
     ['guide', 'select * from booking', DENIED],
     ['guide', 'select * from guide', DENIED],
     ['guide', 'select * from account', DENIED],
+    ['guide', 'select * from foreign_booking', DENIED],
     ['guide', 'select * from partner_assignment', DENIED],
     ['guide', `select * from calendar_of_guides(array['00000000-0000-0000-0000-000000000000']::uuid[], now(), now())`, DENIED],
     ['guide', 'create table mine (id int)', DENIED],
@@ -165,6 +182,9 @@ describe('tried for real', () => {
     ['partner', `select enqueue_job('send-invitation', '{}', 'k')`, DENIED],
     ['partner', 'select * from partner_assignment', 'allowed'],
     ['worker', 'select * from booking', DENIED],
+    ['worker', 'select start_at from guide_assignment', 'allowed'],
+    ['worker', 'select block_note from guide_assignment', DENIED],
+    ['worker', `update guide_assignment set verification = 'VERIFIED'`, 'allowed'],
     ['worker', 'select * from customer', DENIED],
     ['worker', 'select email from guide', DENIED],
     ['worker', 'select phone from guide', DENIED],
@@ -185,7 +205,7 @@ describe('tried for real', () => {
 
   test('the partner’s view holds nothing but what may leave the instance', async () => {
     const { fields } = await connections.partner.query('select * from partner_assignment');
-    expect(fields.map(({ name }) => name)).toEqual(['coupling_id', 'link_id', 'partner_code', 'global_id', 'id', 'start_at', 'end_at', 'offer_title', 'kind', 'version', 'ended']);
+    expect(fields.map(({ name }) => name)).toEqual(['coupling_id', 'link_id', 'partner_code', 'global_id', 'id', 'start_at', 'end_at', 'offer_title', 'kind', 'version', 'incarnation', 'ended']);
   });
 });
 

@@ -1,0 +1,158 @@
+import type { Tx } from '../../platform/database/database.js';
+import { publish } from '../../platform/events/events.js';
+import type { Actor, AuditAction, AuditService } from '../audit/index.js';
+import { activateIfConfirmed, GlobalIdTaken } from './activation.js';
+import { couplingRepository as repository, type CouplingRow } from './coupling.repository.js';
+import { identityOf } from './coupling.rules.js';
+import { isAnothers } from './global-id.js';
+import type { KnownLink, LinkDirectory } from './link.directory.js';
+import { type PartnerAction, type PartnerActions, PartnerCallError } from './partner-actions.js';
+import { type PartnerMessage, partnerMessages } from './partner-messages.js';
+
+const DONE = { ok: true };
+
+/** Unanswered requests one partner may have here: a hostile one must not bury the others'. */
+const MAX_WAITING_REQUESTS = 200;
+
+/** Responsible for what partners say of couplings and of the link itself. */
+export class CouplingActions {
+  constructor(
+    private readonly directory: LinkDirectory,
+    private readonly audit: AuditService,
+    private readonly instanceCode: string,
+  ) {}
+
+  /** By the path under /partner/v1. */
+  actions(): PartnerActions {
+    const link = (action: 'link/suspend' | 'link/resume' | 'link/end'): PartnerAction => ({
+      schema: partnerMessages[action],
+      // A suspended link still hears that it is resumed or ended, and nothing else.
+      whileSuspended: true,
+      apply: async (tx, from, _message, now) => {
+        await this.#linkChanged(tx, from, action, now);
+        return DONE;
+      },
+    });
+    return new Map<string, PartnerAction>([
+      ['couplings/request', { schema: partnerMessages['couplings/request'], apply: (tx, from, message, now) => this.#requested(tx, from, message as PartnerMessage<'couplings/request'>, now) }],
+      ['couplings/accept', { schema: partnerMessages['couplings/accept'], apply: (tx, from, message, now) => this.#accepted(tx, from, message as PartnerMessage<'couplings/accept'>, now) }],
+      ['couplings/confirm', { schema: partnerMessages['couplings/confirm'], apply: (tx, from, message, now) => this.#confirmed(tx, from, message as PartnerMessage<'couplings/confirm'>, now) }],
+      ['couplings/end', { schema: partnerMessages['couplings/end'], apply: (tx, from, message, now) => this.#ended(tx, from, message as PartnerMessage<'couplings/end'>, now) }],
+      ['link/suspend', link('link/suspend')],
+      ['link/resume', link('link/resume')],
+      ['link/end', link('link/end')],
+    ]);
+  }
+
+  #checkPairwise(coupledWith: readonly string[]): void {
+    const missing = coupledWith.some((code) => code !== this.instanceCode && !this.directory.byPartner(code)?.isOpen);
+    if (missing) throw new PartnerCallError(409, 'NOT_PAIRWISE_LINKED');
+  }
+
+  async #requested(tx: Tx, link: KnownLink, message: PartnerMessage<'couplings/request'>, now: Date): Promise<typeof DONE> {
+    const known = await repository.find(tx, message.couplingId);
+    if (known) {
+      if (known.link_id !== link.id) throw new PartnerCallError(404, 'NOT_FOUND');
+      return DONE;
+    }
+    this.#checkPairwise(message.coupledWith);
+    if ((await repository.countWaiting(tx, link.id)) >= MAX_WAITING_REQUESTS) throw new PartnerCallError(429, 'TOO_MANY_REQUESTS');
+    await repository.insert(tx, {
+      id: message.couplingId,
+      link_id: link.id,
+      state: 'REQUESTED',
+      requested_here: false,
+      requested_name: message.name,
+      partner_global_id: message.globalId ?? null,
+      partner_global_id_minted_at: message.globalIdMintedAt ? new Date(message.globalIdMintedAt) : null,
+      created_at: now,
+      updated_at: now,
+    });
+    await this.#log(tx, link, 'coupling.requested', message.couplingId, now);
+    return DONE;
+  }
+
+  async #accepted(tx: Tx, link: KnownLink, message: PartnerMessage<'couplings/accept'>, now: Date): Promise<typeof DONE> {
+    const row = await this.#lock(tx, link, message.couplingId);
+    if (row.state === 'ACCEPTED' || row.state === 'ACTIVE') return DONE;
+    if (row.state !== 'REQUESTED' || !row.requested_here) throw new PartnerCallError(404, 'NOT_FOUND');
+    this.#checkPairwise(message.coupledWith);
+    await repository.update(tx, row.id, now, {
+      state: 'ACCEPTED',
+      partner_global_id: message.globalId ?? null,
+      partner_global_id_minted_at: message.globalIdMintedAt ? new Date(message.globalIdMintedAt) : null,
+    });
+    await this.#log(tx, link, 'coupling.accepted', row.id, now);
+    return DONE;
+  }
+
+  /** The guide confirmed there. It counts as one half; the other is his own confirmation here. */
+  async #confirmed(tx: Tx, link: KnownLink, message: PartnerMessage<'couplings/confirm'>, now: Date): Promise<Record<string, unknown>> {
+    const row = await this.#lock(tx, link, message.couplingId);
+    if ((row.state !== 'ACCEPTED' && row.state !== 'ACTIVE') || !row.guide_id) throw new PartnerCallError(404, 'NOT_FOUND');
+    if (row.state === 'ACCEPTED') {
+      this.#checkPairwise(message.coupledWith);
+      if (await isAnothers(tx, row.guide_id, message.globalId)) throw new PartnerCallError(409, 'GLOBAL_ID_TAKEN');
+      const heard = await repository.update(tx, row.id, now, {
+        confirmed_there: true,
+        partner_global_id: message.globalId,
+        partner_global_id_minted_at: new Date(message.globalIdMintedAt),
+      });
+      if (!row.confirmed_there) await this.#log(tx, link, 'coupling.confirmed', row.id, now);
+      const active = await activateIfConfirmed(tx, heard, now).catch((error: unknown) => {
+        throw error instanceof GlobalIdTaken ? new PartnerCallError(409, 'GLOBAL_ID_TAKEN') : error;
+      });
+      if (active.state === 'ACTIVE') await publish(tx, { kind: 'links' });
+    }
+    const guide = await repository.identity(tx, row.guide_id);
+    const own = identityOf(guide?.globalId, guide?.mintedAt);
+    return { ...DONE, confirmed: row.confirmed_here, ...(own && { globalId: own.globalId, globalIdMintedAt: own.mintedAt.toISOString() }) };
+  }
+
+  async #ended(tx: Tx, link: KnownLink, message: PartnerMessage<'couplings/end'>, now: Date): Promise<typeof DONE> {
+    const row = await this.#lock(tx, link, message.couplingId);
+    if (row.state === 'ENDED' || row.state === 'DECLINED') return DONE;
+    const wasActive = row.state === 'ACTIVE';
+    await repository.update(tx, row.id, now, { state: wasActive ? 'ENDED' : 'DECLINED', requested_name: null });
+    if (wasActive) await publish(tx, { kind: 'links' });
+    await this.#log(tx, link, wasActive ? 'coupling.ended' : 'coupling.declined', row.id, now);
+    return DONE;
+  }
+
+  async #linkChanged(tx: Tx, link: KnownLink, action: 'link/suspend' | 'link/resume' | 'link/end', now: Date): Promise<void> {
+    const changes = { 'link/suspend': { suspended_there: true }, 'link/resume': { suspended_there: false }, 'link/end': { state: 'ENDED' } }[action];
+    await tx
+      .updateTable('link')
+      .set((eb) => ({ ...changes, updated_at: now, version: eb('version', '+', 1) }))
+      .where('id', '=', link.id)
+      .execute();
+    if (action === 'link/end') await endCouplingsOf(tx, link.id, now);
+    await publish(tx, { kind: 'links' });
+    const logged = { 'link/suspend': 'link.suspended', 'link/resume': 'link.resumed', 'link/end': 'link.ended' } as const;
+    await this.audit.record(tx, this.#actor(link), now, { action: logged[action], subjectType: 'link', subjectId: link.id });
+  }
+
+  async #lock(tx: Tx, link: KnownLink, id: string): Promise<CouplingRow> {
+    const row = await repository.lock(tx, id);
+    if (!row || row.link_id !== link.id) throw new PartnerCallError(404, 'NOT_FOUND');
+    return row;
+  }
+
+  #actor(link: KnownLink): Actor {
+    return { kind: 'PARTNER_INSTANCE', code: link.partnerCode };
+  }
+
+  #log(tx: Tx, link: KnownLink, action: AuditAction, couplingId: string, now: Date): Promise<void> {
+    return this.audit.record(tx, this.#actor(link), now, { action, subjectType: 'coupling', subjectId: couplingId });
+  }
+}
+
+/** With a link its couplings end; their ids stay, so that nothing late revives them. */
+export async function endCouplingsOf(tx: Tx, linkId: string, now: Date): Promise<void> {
+  await tx
+    .updateTable('coupling')
+    .set((eb) => ({ state: 'ENDED', requested_name: null, updated_at: now, version: eb('version', '+', 1) }))
+    .where('link_id', '=', linkId)
+    .where('state', 'not in', ['ENDED', 'DECLINED'])
+    .execute();
+}

@@ -1,0 +1,61 @@
+import type { z } from 'zod';
+import type { Tx } from '../../platform/database/database.js';
+import type { KnownLink } from '../links/index.js';
+
+/** Names one waiting record. */
+export interface RecordName {
+  couplingId: string;
+  recordId: string;
+}
+
+/** What an item of a batch always names, whatever its kind. */
+export interface Item extends RecordName {
+  kind: string;
+}
+
+/** Where a batch comes from: the open link, the partner's incarnation and our time of receipt. */
+export interface Receipt {
+  link: KnownLink;
+  incarnation: number;
+  now: Date;
+}
+
+/**
+ * An item that cannot be taken; the batch is not applied at all, and the sender sends the others again without it. `code` is stable
+ * and travels; nothing of the item's content does.
+ */
+export class ItemRefusal extends Error {
+  constructor(
+    readonly index: number,
+    readonly code: 'COUPLING_UNKNOWN' | 'COUPLING_ENDED' | 'COUPLING_PAUSED' | 'CLOCK_AHEAD' | 'LIMIT_EXCEEDED' | 'MALFORMED' | 'NOT_YOURS' | 'LATER',
+  ) {
+    super(code);
+  }
+}
+
+/**
+ * One kind of record that travels between houses. State, not events: `project` reads what the record is now, `apply` takes it if it is
+ * newer than what is there. All methods run as the worker role, inside the caller's transaction.
+ */
+export interface ReplicatedKind<T extends Item = Item> {
+  /** Stored in the outbox and written on the wire. */
+  readonly kind: T['kind'];
+  /** Lower ones are sent first within a batch. */
+  readonly order: number;
+  /** Whether it is sent and taken while the coupling is paused. */
+  readonly whilePaused: boolean;
+  /** The whitelist, strict: members not named are refused. */
+  readonly schema: z.ZodType<T>;
+  /** The whitelisted projections as they stand; a record that is not among them is not sent and stops waiting. */
+  project(tx: Tx, link: KnownLink, records: readonly RecordName[]): Promise<T[]>;
+  /**
+   * Applies items of one batch, in their order, each at most once in effect. Gives one answer for each, or nothing.
+   * @throws ItemRefusal with the index within `items`
+   */
+  apply(tx: Tx, receipt: Receipt, items: readonly T[]): Promise<readonly unknown[] | undefined>;
+  /** What the partner answered, in the transaction that lets the records stop waiting. The answers are not believed beyond their schema. */
+  answered?(tx: Tx, link: KnownLink, answers: readonly { item: T; answer: unknown }[]): Promise<void>;
+}
+
+/** Every kind this instance knows; an item of another kind is refused as MALFORMED. */
+export type ReplicatedKinds = ReadonlyMap<string, ReplicatedKind>;
