@@ -19,6 +19,7 @@ import {
   PartnerService,
 } from './modules/links/index.js';
 import { SettingsResolver, SettingsStore } from './modules/settings/index.js';
+import { GuideReleaseResolver, GuideTermsResolver, TermsService } from './modules/staffing/index.js';
 import type { Clock } from './platform/clock.js';
 import { InstanceSecret } from './platform/crypto.js';
 import { Database } from './platform/database/database.js';
@@ -79,6 +80,8 @@ export async function composeInstance(config: InstanceConfig, logger: Logger, cl
     [ViewerGuideResolver, new ViewerGuideResolver(guides)],
     [BookingResolver, new BookingResolver(bookings, offers)],
     [GuideAssignmentResolver, new GuideAssignmentResolver(guides)],
+    [GuideTermsResolver, new GuideTermsResolver(new TermsService(database, audit, guides))],
+    [GuideReleaseResolver, new GuideReleaseResolver(offers)],
     [CalendarResolver, new CalendarResolver(calendars)],
     [CouplingResolver, new CouplingResolver(couplings, guides)],
     [CoupledGuideResolver, new CoupledGuideResolver(couplings, grants)],

@@ -15,6 +15,7 @@ import {
 import { CouplingEntity, LinkEntity, LinkKeyEntity, UsedTokenEntity } from './modules/links/link.entity.js';
 import { ForeignBookingEntity, OutboxEntity, SyncPeerEntity, SyncStateEntity } from './modules/replication/replication.entity.js';
 import { SettingsEntity } from './modules/settings/settings.entity.js';
+import { GuideLimitsEntity, GuideRequestEntity } from './modules/staffing/staffing.entity.js';
 import { IdempotencyKeyEntity } from './platform/idempotency.entity.js';
 
 /** Every table of an instance's database. */
@@ -35,6 +36,8 @@ export const entities = [
   CustomerEntity,
   BookingEntity,
   GuideAssignmentEntity,
+  GuideLimitsEntity,
+  GuideRequestEntity,
   AuditEntryEntity,
   IdempotencyKeyEntity,
   LinkEntity,

@@ -11,6 +11,7 @@ import { GuideResolver, ViewerGuideResolver } from './modules/guides/index.js';
 import { AccountResolver, IdentityResolver } from './modules/identity/index.js';
 import { CoupledGuideResolver, CouplingResolver } from './modules/links/index.js';
 import { SettingsResolver } from './modules/settings/index.js';
+import { GuideReleaseResolver, GuideTermsResolver } from './modules/staffing/index.js';
 import { enforceVisibility } from './platform/visibility/enforce.js';
 
 export const resolverClasses = [
@@ -23,6 +24,8 @@ export const resolverClasses = [
   ViewerGuideResolver,
   BookingResolver,
   GuideAssignmentResolver,
+  GuideTermsResolver,
+  GuideReleaseResolver,
   CalendarResolver,
   CouplingResolver,
   CoupledGuideResolver,

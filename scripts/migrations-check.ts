@@ -9,6 +9,9 @@ import { createDatabaseAndRoles, migrate, ownerOrm } from './setup/provision.js'
 const KNOWN_TO_MIGRATIONS_ALONE: readonly RegExp[] = [
   /^drop (view|table|schema) if exists "graphile_worker"/,
   /^drop view if exists "partner_assignment" cascade;$/,
+  /^drop index "guide_request_open(_guide)?";$/,
+  /^drop trigger if exists "booking_to_requests" on "booking";$/,
+  /^drop function if exists "(booking_booking_to_requests_fn|booking_to_requests)"\(\);$/,
   /^drop index "(link_living_partner|coupling_living_guide|guide_assignment_open_booking|settings_single_row)";$/,
   /^alter table "guide_assignment" drop constraint "guide_assignment_no_overlap";$/,
   /^alter table "(foreign_booking|sync_state)" drop constraint "(foreign_booking_interval|sync_state_single_row)";$/,

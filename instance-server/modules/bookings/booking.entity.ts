@@ -28,6 +28,8 @@ export const BookingEntity = defineEntity({
     state: p.string().length(16),
     partySize: p.integer().nullable(),
     language: p.string().length(35).nullable(),
+    /** A code of AgeGroup. */
+    ageGroup: p.string().length(16).nullable(),
     notes: p.text().nullable(),
     guideDemand: p.integer(),
     cancelReason: p.text().nullable(),

@@ -1,7 +1,7 @@
 import { Field, ID, InputType, Int } from 'type-graphql';
 import { IDEMPOTENCY_DESCRIPTION } from '../../platform/idempotency.js';
 import { DateTimeScalar, LocalDateTimeScalar } from '../../platform/time.js';
-import { VERSION_DESCRIPTION } from '../catalogs/index.js';
+import { AgeGroup, VERSION_DESCRIPTION } from '../catalogs/index.js';
 import { BookingState, CancellationOrigin } from './booking.type.js';
 
 @InputType({ description: 'A half-open range of time, `[start, end)`; a year at most.' })
@@ -78,6 +78,9 @@ export class CreateBookingInput {
   @Field(() => String, { nullable: true, description: 'Language of the tour, BCP 47.' })
   language?: string | null;
 
+  @Field(() => AgeGroup, { nullable: true, description: 'Age group of the visitors.' })
+  ageGroup?: AgeGroup | null;
+
   @Field(() => String, { nullable: true, description: 'Notes of the house, up to 5,000 characters.' })
   notes?: string | null;
 
@@ -113,6 +116,9 @@ export class RebookBookingInput {
 
   @Field(() => String, { nullable: true, description: 'Language of the tour, BCP 47.' })
   language?: string | null;
+
+  @Field(() => AgeGroup, { nullable: true, description: 'Age group of the visitors.' })
+  ageGroup?: AgeGroup | null;
 
   @Field(() => String, { nullable: true, description: 'Notes; an empty text removes them.' })
   notes?: string | null;

@@ -2,6 +2,7 @@ import { type ExpressionBuilder, sql } from 'kysely';
 import type { DB } from '../../entities.js';
 import type { Tx } from '../../platform/database/database.js';
 import type { TimeRange } from '../../platform/time.js';
+import type { AgeGroup } from '../catalogs/index.js';
 import type { BookingScope } from './booking.policy.js';
 import { Booking, BookingOrder, BookingState, CancellationOrigin, GuideAssignment } from './booking.type.js';
 
@@ -13,6 +14,7 @@ interface BookingRow {
   state: string;
   party_size: number | null;
   language: string | null;
+  age_group: string | null;
   notes: string | null;
   guide_demand: number;
   cancel_reason: string | null;
@@ -33,6 +35,7 @@ const toBooking = (row: BookingRow): Booking =>
     customer: { name: row.name, email: row.email, phone: row.phone },
     partySize: row.party_size,
     language: row.language,
+    ageGroup: row.age_group as AgeGroup | null,
     notes: row.notes,
     guideDemand: row.guide_demand,
     cancellationReason: row.cancel_reason,
@@ -102,6 +105,7 @@ const select = (tx: Tx, scope: BookingScope) =>
       'booking.state',
       'booking.party_size',
       'booking.language',
+      'booking.age_group',
       'booking.notes',
       'booking.guide_demand',
       'booking.cancel_reason',

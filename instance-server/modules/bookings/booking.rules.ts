@@ -1,6 +1,7 @@
 import { InputReason, invalidInput, Refusal, StaleVersionError } from '../../platform/errors/user-error.js';
 import { checkRange, instantOfLocal, type TimeRange } from '../../platform/time.js';
 import { checkInteger, checkLanguage, checkOptionalEmail, checkOptionalText, checkText } from '../../platform/validation.js';
+import type { AgeGroup } from '../catalogs/index.js';
 import type { BookingTimeInput, CustomerInput } from './booking.input.js';
 import type { LockedBooking } from './booking.repository.js';
 import { type BookingAction, TRANSITIONS } from './booking.states.js';
@@ -36,14 +37,16 @@ export function checkCustomer(customer: CustomerInput): { name: string; email: s
 interface Details {
   partySize?: number | null;
   language?: string | null;
+  ageGroup?: AgeGroup | null;
   notes?: string | null;
 }
 
 /** Only what was given. */
-export function checkDetails({ partySize, language, notes }: Details): { party_size?: number; language?: string; notes?: string | null } {
+export function checkDetails({ partySize, language, ageGroup, notes }: Details): { party_size?: number; language?: string; age_group?: AgeGroup; notes?: string | null } {
   return {
     ...(partySize !== null && partySize !== undefined && { party_size: checkInteger(partySize, 'input.partySize', 1, 10_000) }),
     ...(language !== null && language !== undefined && { language: checkLanguage(language, 'input.language') }),
+    ...(ageGroup !== null && ageGroup !== undefined && { age_group: ageGroup }),
     ...(notes !== null && notes !== undefined && { notes: checkOptionalText(notes, 'input.notes', 5_000) }),
   };
 }

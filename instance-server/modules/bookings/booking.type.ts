@@ -10,6 +10,7 @@ import {
 import { PageInfo } from '../../platform/paging.js';
 import { DateTimeScalar } from '../../platform/time.js';
 import { VisibleTo } from '../../platform/visibility/visible-to.js';
+import { AgeGroup } from '../catalogs/index.js';
 
 export enum BookingState {
   BOOKED = 'BOOKED',
@@ -85,6 +86,9 @@ export class Booking {
 
   @Field(() => String, { nullable: true, description: 'Language of the tour, BCP 47.' })
   language!: string | null;
+
+  @Field(() => AgeGroup, { nullable: true, description: 'Age group of the visitors; null when it does not matter.' })
+  ageGroup!: AgeGroup | null;
 
   @Field(() => String, { nullable: true, description: 'Notes of the house.' })
   notes!: string | null;

@@ -10,6 +10,8 @@ export const OfferEntity = defineEntity({
     description: p.text().nullable(),
     durationMinutes: p.integer(),
     languages: p.array().columnType('text[]').defaultRaw("'{}'"),
+    /** Age groups it is made for, codes of AgeGroup; none named: for everybody. */
+    ageGroups: p.array().columnType('text[]').defaultRaw("'{}'"),
     /** How many guides a booking of this offer needs. */
     guideDemand: p.integer().default(1),
     /** Price in minor units of `currency`. */

@@ -10,6 +10,7 @@ import { decodeCursor, encodeCursor, pageSize, toPage } from '../../platform/pag
 import { checkInteger, checkLanguages, checkOptionalText, checkText, isUuid } from '../../platform/validation.js';
 import type { AuditService } from '../audit/index.js';
 import type { SettingsStore } from '../settings/index.js';
+import { type AgeGroup, distinctAgeGroups } from './age-group.js';
 import type { CreateOfferInput, Offer, OfferConnection, UpdateOfferInput } from './offer.type.js';
 
 const LIST = 'offers';
@@ -21,6 +22,7 @@ function toOffer(row: Selectable<DB['offer']>): Offer {
     description: row.description,
     durationMinutes: row.duration_minutes,
     languages: row.languages,
+    ageGroups: row.age_groups as AgeGroup[],
     guideDemand: row.guide_demand,
     price: { amount: Number(row.price_amount), currency: row.price_currency },
     active: row.active,
@@ -28,7 +30,7 @@ function toOffer(row: Selectable<DB['offer']>): Offer {
   };
 }
 
-const facts = ({ title, durationMinutes, guideDemand, price, active }: Offer): Record<string, unknown> => ({ title, durationMinutes, guideDemand, price, active });
+const facts = ({ title, durationMinutes, ageGroups, guideDemand, price, active }: Offer): Record<string, unknown> => ({ title, durationMinutes, ageGroups, guideDemand, price, active });
 
 /** Responsible for offers. */
 export class OfferService {
@@ -79,6 +81,7 @@ export class OfferService {
       description: checkOptionalText(input.description, 'input.description', 5_000),
       duration_minutes: checkInteger(input.durationMinutes, 'input.durationMinutes', 5, 10_080),
       languages: checkLanguages(input.languages, 'input.languages'),
+      age_groups: distinctAgeGroups(input.ageGroups),
       guide_demand: checkInteger(input.guideDemand, 'input.guideDemand', 0, 50),
       price_amount: checkInteger(input.priceAmount, 'input.priceAmount', 0, 2_000_000_000),
     };
@@ -104,6 +107,7 @@ export class OfferService {
       ...(given(input.description) && { description: checkOptionalText(input.description, 'input.description', 5_000) }),
       ...(given(input.durationMinutes) && { duration_minutes: checkInteger(input.durationMinutes, 'input.durationMinutes', 5, 10_080) }),
       ...(given(input.languages) && { languages: checkLanguages(input.languages, 'input.languages') }),
+      ...(given(input.ageGroups) && { age_groups: distinctAgeGroups(input.ageGroups) }),
       ...(given(input.guideDemand) && { guide_demand: checkInteger(input.guideDemand, 'input.guideDemand', 0, 50) }),
       ...(given(input.priceAmount) && { price_amount: checkInteger(input.priceAmount, 'input.priceAmount', 0, 2_000_000_000) }),
       ...(given(input.active) && { active: input.active }),

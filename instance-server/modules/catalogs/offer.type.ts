@@ -8,6 +8,7 @@ import {
 import { IDEMPOTENCY_DESCRIPTION } from '../../platform/idempotency.js';
 import { PageInfo } from '../../platform/paging.js';
 import { VisibleTo } from '../../platform/visibility/visible-to.js';
+import { AgeGroup } from './age-group.js';
 
 export const VERSION_DESCRIPTION = 'The `version` you read; another one than the present is refused with StaleVersionError.';
 
@@ -38,6 +39,9 @@ export class Offer {
 
   @Field(() => [String], { description: 'Languages it is offered in, BCP 47.' })
   languages!: string[];
+
+  @Field(() => [AgeGroup], { description: 'Age groups it is made for; none named means everybody.' })
+  ageGroups!: AgeGroup[];
 
   @Field(() => Int, { description: 'How many guides a booking of it needs.' })
   guideDemand!: number;
@@ -89,6 +93,9 @@ export class CreateOfferInput {
   @Field(() => [String], { description: 'Languages, BCP 47; 50 at most.' })
   languages!: string[];
 
+  @Field(() => [AgeGroup], { defaultValue: [], description: 'Age groups it is made for; none named means everybody.' })
+  ageGroups!: AgeGroup[];
+
   @Field(() => Int, { defaultValue: 1, description: 'Guides a booking needs, 0…50.' })
   guideDemand!: number;
 
@@ -115,6 +122,9 @@ export class UpdateOfferInput {
 
   @Field(() => [String], { nullable: true, description: 'Languages, BCP 47; 50 at most.' })
   languages?: string[] | null;
+
+  @Field(() => [AgeGroup], { nullable: true, description: 'Age groups it is made for; an empty list means everybody.' })
+  ageGroups?: AgeGroup[] | null;
 
   @Field(() => Int, { nullable: true, description: 'Guides a booking needs, 0…50; existing bookings keep theirs.' })
   guideDemand?: number | null;

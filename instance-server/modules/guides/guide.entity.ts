@@ -29,6 +29,10 @@ export const GuideOfferEntity = defineEntity({
   properties: {
     guide: () => p.manyToOne(GuideEntity).primary().deleteRule('cascade'),
     offer: () => p.manyToOne(OfferEntity).primary().deleteRule('cascade').index(),
+    /** Languages he is released for on it, BCP 47; null: whatever he speaks. */
+    languages: p.array().columnType('text[]').nullable(),
+    /** Age groups he is released for on it; null: every one. */
+    ageGroups: p.array().columnType('text[]').nullable(),
   },
 });
 

@@ -112,12 +112,14 @@ export const guideRepository = {
     return rows.map((row) => ({ guideId: row.guide_id, offerId: row.offer_id }));
   },
 
+  /** Of an offer he keeps, what he is released for on it stays. */
   async setOffers(tx: Tx, guideId: string, offerIds: readonly string[]): Promise<void> {
-    await tx.deleteFrom('guide_offer').where('guide_id', '=', guideId).execute();
+    await sql`delete from guide_offer where guide_id = ${guideId} and offer_id <> all (${[...offerIds]}::uuid[])`.execute(tx);
     if (offerIds.length === 0) return;
     await tx
       .insertInto('guide_offer')
       .values(offerIds.map((offerId) => ({ guide_id: guideId, offer_id: offerId })))
+      .onConflict((conflict) => conflict.columns(['guide_id', 'offer_id']).doNothing())
       .execute();
   },
 };

@@ -1,4 +1,4 @@
 export { GuideResolver, ViewerGuideResolver } from './guide.resolver.js';
 export { guideScope, type GuideScope } from './guide.policy.js';
 export { GuideService } from './guide.service.js';
-export { Guide } from './guide.type.js';
+export { Guide, GuidePayload } from './guide.type.js';

@@ -1,0 +1,2 @@
+export { GuideReleaseResolver, GuideTermsResolver } from './terms.resolver.js';
+export { TermsService } from './terms.service.js';
