@@ -20,7 +20,7 @@ create unique index guide_request_open on guide_request (booking_id, guide_id) w
 create index guide_request_open_guide on guide_request (guide_id, deadline, id) where state = 'OPEN';
 
 grant select, insert, update on guide_limits to lotse_app;
-grant select, insert, update, delete on guide_request to lotse_app;
+grant select, insert, update on guide_request to lotse_app;
 
 -- Whoever changes a booking, by whatever path: what was asked of guides must still be so. Every change of a booking or of its
 -- assignments raises its version and says when.

@@ -20,6 +20,7 @@ calendar by local id             | own         -          -          all        
 calendar by global id            | own         -          -          all         all         | home       -         home       home       | home        | -          -           | 401      401
 couplings of the guide           | own         -          -          all         all         | -          -         -          -          | -           | -          -           | 401      401
 me                               | own         own        own        all         all         | home       home      home       home       | home        | home       home        | 401      401
+terms of the guide               | own         -          -          all         all         | -          -         -          -          | -           | -          -           | 401      401
 bookings                         | own         own        own        all         all         | home       home      home       home       | home        | home       home        | 401      401
 bookings, newest first           | own         own        own        all         all         | home       home      home       home       | home        | home       home        | 401      401
 bookings of Greta’s local id     | own         -          -          all         all         | -          -         -          -          | -           | -          -           | 401      401
@@ -41,6 +42,9 @@ rebook the booking               | role        role       role       any        
 assign the guide to it           | role        role       role       any         any         | role       role      -          -          | -           | role       -           | 401      401
 reset the assignment             | role        role       role       any         any         | role       role      -          -          | -           | role       -           | 401      401
 book the guide                   | role        role       role       any         any         | role       role      -          -          | -           | role       -           | 401      401
+release the guide                | role        role       role       any         any         | role       role      -          -          | -           | role       -           | 401      401
+limit the guide                  | role        role       role       any         any         | role       role      -          -          | -           | role       -           | 401      401
+count foreign bookings           | any         -          -          role        role        | -          -         role       role       | role        | -          role        | 401      401
 change the offer                 | role        role       role       any         any         | role       role      -          -          | -           | role       -           | 401      401
 end the coupling with gamma      | any         -          -          any         any         | -          -         -          -          | any         | -          -           | 401      401
 confirm the coupling with gamma  | -           -          -          role        role        | -          -         role       role       | role        | -          role        | 401      401
@@ -74,7 +78,7 @@ beforeAll(async () => {
 afterAll(() => federation?.close());
 
 /** What nobody in this file may change. */
-const contents = (): Promise<string[]> => contentsOf(federation.houses, ['booking', 'customer', 'guide', 'guide_assignment', 'offer', 'coupling', 'link', 'account', 'audit_entry']);
+const contents = (): Promise<string[]> => contentsOf(federation.houses, ['booking', 'customer', 'guide', 'guide_assignment', 'guide_limits', 'guide_offer', 'guide_request', 'offer', 'coupling', 'link', 'account', 'audit_entry']);
 
 const asked = (name: string): Viewer => {
   const found = viewers.get(name);

@@ -63,7 +63,9 @@ const TABLES: Record<string, Partial<Record<RuntimeRole, string>>> = {
   guide_alias: { app: 'S', worker: 'SI' },
   foreign_booking: { worker: 'SIUD' },
   guide_assignment: { app: 'SIUD' },
+  guide_limits: { app: 'SIU' },
   guide_offer: { app: 'SIUD' },
+  guide_request: { app: 'SIU' },
   idempotency_key: { app: 'SIUD', worker: 'SIUD' },
   invitation: { app: 'SIUD', worker: 'SIUD' },
   link: { app: 'S', worker: 'SIUD' },
@@ -133,6 +135,7 @@ test('each role may call these functions and no other of ours', async () => {
   );
   expect(Object.fromEntries(rows.map(({ name, roles }) => [name, roles]))).toEqual({
     assignment_to_outbox: [],
+    booking_to_requests: [],
     calendar_entry: ['app', 'guide'],
     calendar_of_guide: ['guide'],
     calendar_of_guides: ['app'],

@@ -118,6 +118,17 @@ export const PROBES: Readonly<Record<string, Probe>> = {
     },
     nothing: undefined,
   },
+  'terms of the guide': {
+    document: `query ($id: ID!) { guide(id: $id) { releases { offer { id title } languages ageGroups } limits { perDay { minutes bookings } countsForeignBookings } } }`,
+    variables: (federation) => ({ id: greta(federation) }),
+    answer: (house) => ({
+      guide: {
+        releases: [...house.offers].sort((one, other) => (one.title < other.title ? -1 : 1)).map((offer) => ({ offer, languages: null, ageGroups: null })),
+        limits: { perDay: { minutes: null, bookings: null }, countsForeignBookings: false },
+      },
+    }),
+    nothing: { guide: null },
+  },
   bookings: bookings('', 'first: 100', () => ({}), inHome),
   'bookings, newest first': bookings('', 'orderBy: START_DESC', () => ({}), (all) => all.toReversed()),
   'bookings of Greta’s local id': bookings('($guide: ID)', 'filter: { guideId: $guide }', (federation) => ({ guide: greta(federation) }), (all, house) => all.filter((booking) => house.guide('greta').bookings.includes(booking))),
@@ -181,6 +192,9 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   'assign the guide to it': change('assignGuide', 'AssignGuideInput', (federation) => ({ idempotencyKey: randomUUID(), bookingId: gretasBooking(federation).id, guideId: greta(federation), expectedVersion: 1 }), 'input.bookingId'),
   'reset the assignment': change('resetAssignment', 'ResetAssignmentInput', (federation) => ({ idempotencyKey: randomUUID(), assignmentId: gretasBooking(federation).assignmentId, expectedVersion: 1 }), 'input.assignmentId'),
   'book the guide': change('createBooking', 'CreateBookingInput', ({ alpha }) => ({ idempotencyKey: randomUUID(), offerId: alpha.offers[0]?.id, customer: { name: 'N' }, guideIds: [alpha.guide('greta').id], time: { start: `${DAY}T22:00:00Z` } }), 'input.offerId'),
+  'release the guide': change('setGuideReleases', 'SetGuideReleasesInput', (federation) => ({ guideId: greta(federation), expectedVersion: 1, releases: [] }), 'input.guideId'),
+  'limit the guide': change('setGuideLimits', 'SetGuideLimitsInput', (federation) => ({ guideId: greta(federation), expectedVersion: 1 }), 'input.guideId'),
+  'count foreign bookings': change('setForeignBookingsCounted', 'SetForeignBookingsCountedInput', (federation) => ({ guideId: greta(federation), expectedVersion: 1, counted: true }), 'input.guideId'),
   'change the offer': change('updateOffer', 'UpdateOfferInput', ({ alpha }) => ({ offerId: alpha.offers[0]?.id, expectedVersion: 1, title: 'none' }), 'input.offerId'),
   'end the coupling with gamma': change('endCoupling', 'CouplingInput', ({ couplings }) => ({ couplingId: couplings['greta alpha-gamma'] }), 'input.couplingId'),
   'confirm the coupling with gamma': change('confirmCoupling', 'CouplingInput', ({ couplings }) => ({ couplingId: couplings['greta alpha-gamma'] }), 'input.couplingId'),

@@ -79,6 +79,9 @@ export class Season {
       staff,
     );
     await this.#change('staff', 'update-guide', { guideId: guide.id, expectedVersion: guide.version, firstName: this.#plant('first name'), lastName: this.#plant('last name'), phone: this.#plant('phone') }, staff);
+    const target = (version: number) => ({ guideId: guide.id, expectedVersion: guide.version + version });
+    await this.#change('staff', 'set-guide-releases', { ...target(1), releases: [{ offerId, languages: ['de'], ageGroups: ['ADULTS'] }] }, staff);
+    await this.#change('staff', 'set-guide-limits', { ...target(2), perDay: { minutes: 480 }, perMonth: { bookings: 40 } }, staff);
     return { guideId: guide.id, offerId };
   }
 
@@ -151,6 +154,8 @@ export class Season {
   async #look(who: string, guideId: string, token: string): Promise<void> {
     await this.#run(who, 'guide-calendar', { id: guideId, range: RANGE }, token);
     await this.#run(who, 'guide-profile', { id: guideId }, token);
+    const { guide } = await this.#run<{ guide: { version: number } }>(who, 'guide-terms', { id: guideId }, token);
+    if (who === 'guide') await this.#change(who, 'set-foreign-bookings-counted', { guideId, expectedVersion: guide.version, counted: true }, token);
     await this.#run(who, 'bookings', { first: 200 }, token);
     await this.#run(who, 'offers', {}, token);
     await this.#run(who, 'my-calendar', { range: RANGE }, token);
