@@ -61,6 +61,40 @@ export const LocalDateTimeScalar = new GraphQLScalarType<string, string>({
   parseLiteral: (node) => parseLocal(node.kind === Kind.STRING ? node.value : undefined),
 });
 
+const DATE = /^\d{4}-\d{2}-\d{2}$/;
+
+/** Strict, as for instants: a day that does not exist is refused. */
+function parseDate(value: unknown): string {
+  if (typeof value !== 'string' || !DATE.test(value)) return refuse('LocalDate wants a calendar day, such as 2026-03-29.');
+  const [year, month, day] = value.split('-').map(Number) as [number, number, number];
+  if (month < 1 || month > 12 || day < 1 || day > daysInMonth(year, month)) refuse('LocalDate names a day that does not exist.');
+  if (!isWithinTime(Date.parse(value))) refuse('LocalDate must lie between 1970 and 2200.');
+  return value;
+}
+
+export const LocalDateScalar = new GraphQLScalarType<string, string>({
+  name: 'LocalDate',
+  description: 'A calendar day without time and zone, such as `2026-03-29`.',
+  serialize: String,
+  parseValue: parseDate,
+  parseLiteral: (node) => parseDate(node.kind === Kind.STRING ? node.value : undefined),
+});
+
+const TIME = /^([01]\d|2[0-3]):[0-5]\d$/;
+
+function parseTime(value: unknown): string {
+  if (typeof value !== 'string' || !TIME.test(value)) return refuse('LocalTime wants hours and minutes of a day, such as 09:30.');
+  return value;
+}
+
+export const LocalTimeScalar = new GraphQLScalarType<string, string>({
+  name: 'LocalTime',
+  description: 'A time of day as clocks show it, hours and minutes, such as `09:30`.',
+  serialize: String,
+  parseValue: parseTime,
+  parseLiteral: (node) => parseTime(node.kind === Kind.STRING ? node.value : undefined),
+});
+
 /** Half-open `[start, end)`. */
 export interface TimeRange {
   start: Date;
