@@ -1,5 +1,6 @@
 import type { InferKyselyDB } from '@mikro-orm/postgresql';
 import { AuditEntryEntity } from './modules/audit/audit.entity.js';
+import { AbsenceEntity, AvailabilityRuleEntity, HolidayEntity, IndividualAvailabilityEntity } from './modules/availability/availability.entity.js';
 import { BookingEntity, CustomerEntity, GuideAssignmentEntity } from './modules/bookings/booking.entity.js';
 import { OfferEntity } from './modules/catalogs/offer.entity.js';
 import { GuideAliasEntity, GuideEntity, GuideOfferEntity } from './modules/guides/guide.entity.js';
@@ -36,6 +37,10 @@ export const entities = [
   CustomerEntity,
   BookingEntity,
   GuideAssignmentEntity,
+  AvailabilityRuleEntity,
+  IndividualAvailabilityEntity,
+  AbsenceEntity,
+  HolidayEntity,
   GuideLimitsEntity,
   GuideRequestEntity,
   AuditEntryEntity,

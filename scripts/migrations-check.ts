@@ -14,6 +14,7 @@ const KNOWN_TO_MIGRATIONS_ALONE: readonly RegExp[] = [
   /^drop function if exists "(booking_booking_to_requests_fn|booking_to_requests)"\(\);$/,
   /^drop index "(link_living_partner|coupling_living_guide|guide_assignment_open_booking|settings_single_row)";$/,
   /^alter table "guide_assignment" drop constraint "guide_assignment_no_overlap";$/,
+  /^alter table "(availability_rule|individual_availability|absence)" drop constraint "(availability_rule_bounds|individual_availability_(no_overlap|interval)|absence_interval)";$/,
   /^alter table "(foreign_booking|sync_state)" drop constraint "(foreign_booking_interval|sync_state_single_row)";$/,
   /^drop trigger if exists "(offer_title_to_assignments|assignment_to_outbox_(insert|update))" on "(offer|guide_assignment)";$/,
   /^drop function if exists "(offer_offer_title_to_assignments|guide_assignment_assignment_to_outbox_(insert|update))_fn"\(\);$/,

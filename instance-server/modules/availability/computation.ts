@@ -14,8 +14,7 @@ export enum AvailabilityState {
   NOT_AVAILABLE = 'NOT_AVAILABLE',
 }
 
-const FREE: readonly AvailabilityState[] = [AvailabilityState.FREE_INDIVIDUALLY, AvailabilityState.FREE_BY_RULE];
-export const isFree = (state: AvailabilityState): boolean => FREE.includes(state);
+export const isFree = (state: AvailabilityState): boolean => state === AvailabilityState.FREE_INDIVIDUALLY || state === AvailabilityState.FREE_BY_RULE;
 
 /** Whatever keeps a guide from a time: every state that is not free. */
 export type Hindrance = Exclude<AvailabilityState, AvailabilityState.FREE_INDIVIDUALLY | AvailabilityState.FREE_BY_RULE>;
@@ -113,8 +112,8 @@ export class GuideAvailability<Foreign extends Span = Span> {
       .flatMap(({ start, end, state }) => {
         const cuts = [start, ...edges.filter((edge) => edge > start && edge < end), end];
         return cuts.slice(1).map((to, index) => {
-          const span = { start: cuts[index] as number, end: to };
-          return { ...span, state, elsewhere: this.#elsewhere.filter((foreign) => intersects(foreign, span)) };
+          const from = cuts[index] as number;
+          return { start: from, end: to, state, elsewhere: this.#elsewhere.filter((foreign) => foreign.start < to && from < foreign.end) };
         });
       });
   }

@@ -11,12 +11,12 @@ type Frequency = 'DAILY' | 'WEEKLY' | 'MONTHLY' | 'YEARLY';
 
 /** Longest interval of each frequency: a decade at most. */
 const MAX_INTERVAL: Record<Frequency, number> = { DAILY: 366, WEEKLY: 260, MONTHLY: 120, YEARLY: 10 };
-const WEEKDAYS = ['MO', 'TU', 'WE', 'TH', 'FR', 'SA', 'SU'];
+const WEEKDAYS: ReadonlySet<string> = new Set(['MO', 'TU', 'WE', 'TH', 'FR', 'SA', 'SU']);
 const NUMBER = /^[+-]?\d{1,3}$/;
 const WEEKDAY = /^([+-]?\d{1,2})?(MO|TU|WE|TH|FR|SA|SU)$/;
 
 /** Parts of RFC 5545 §3.3.10 that make no sense for whole days, or that no guide needs; refused by name rather than as unknown. */
-const REFUSED = ['BYSECOND', 'BYMINUTE', 'BYHOUR', 'BYWEEKNO', 'BYYEARDAY', 'RSCALE', 'SKIP'];
+const REFUSED: ReadonlySet<string> = new Set(['BYSECOND', 'BYMINUTE', 'BYHOUR', 'BYWEEKNO', 'BYYEARDAY', 'RSCALE', 'SKIP']);
 const KNOWN = ['FREQ', 'INTERVAL', 'COUNT', 'UNTIL', 'BYDAY', 'BYMONTHDAY', 'BYMONTH', 'BYSETPOS', 'WKST'];
 
 function parse(text: string, field: string): Map<string, string> {
@@ -27,7 +27,7 @@ function parse(text: string, field: string): Map<string, string> {
     const match = /^([A-Z]+)=([A-Z0-9,+-]+)$/.exec(part);
     if (!match) throw malformed();
     const [, name = '', value = ''] = match;
-    if (REFUSED.includes(name)) throw invalidInput(field, InputReason.OUT_OF_RANGE, `${name} is not supported: rules recur by whole days.`);
+    if (REFUSED.has(name)) throw invalidInput(field, InputReason.OUT_OF_RANGE, `${name} is not supported: rules recur by whole days.`);
     if (!KNOWN.includes(name) || parts.has(name)) throw malformed();
     parts.set(name, value);
   }
@@ -118,7 +118,7 @@ export function checkRecurrence(text: string, validFrom: DayNumber, field: strin
     if ((parts.get('BYSETPOS') ?? '').split(',').length > 31) throw invalidInput(field, InputReason.OUT_OF_RANGE, 'BYSETPOS may choose 31 days at most.');
   }
   const wkst = parts.get('WKST');
-  if (wkst !== undefined && !WEEKDAYS.includes(wkst)) throw invalidInput(field, InputReason.MALFORMED, 'WKST is a weekday such as MO.');
+  if (wkst !== undefined && !WEEKDAYS.has(wkst)) throw invalidInput(field, InputReason.MALFORMED, 'WKST is a weekday such as MO.');
   const recurrence = KNOWN.flatMap((name) => (parts.has(name) ? [`${name}=${parts.get(name)}`] : [])).join(';');
   if (parts.has('COUNT') && !countedDays(recurrence, validFrom)) throw invalidInput(field, InputReason.OUT_OF_RANGE, 'COUNT is not reached in time; use UNTIL.');
   return recurrence;

@@ -65,7 +65,7 @@ export interface Entry extends Span {
  * or after; neighbours that say the same become one.
  */
 export function carve(entries: readonly Entry[], spans: readonly Span[], setting: Pick<Entry, 'available' | 'note'> | null): Entry[] {
-  const kept = entries.flatMap((entry) => subtract([entry], spans).map((span) => ({ ...span, available: entry.available, note: entry.note })));
+  const kept = entries.flatMap((entry) => subtract([entry], spans).map(({ start, end }) => ({ start, end, available: entry.available, note: entry.note })));
   const set = setting ? spans.map(({ start, end }) => ({ start, end, available: setting.available, note: setting.note })) : [];
   const joined: Entry[] = [];
   for (const entry of [...kept, ...set].sort((one, other) => one.start - other.start)) {

