@@ -39,12 +39,12 @@ export class Records {
   #count = 0;
 
   private constructor(
-    private readonly instance: TestInstance,
+    private readonly instance: Pick<TestInstance, 'code' | 'databaseUrl' | 'secret'>,
     /** For what has no shorthand here. */
     readonly seed: Seed,
   ) {}
 
-  static async open(instance: TestInstance): Promise<Records> {
+  static async open(instance: Pick<TestInstance, 'code' | 'databaseUrl' | 'secret'>): Promise<Records> {
     return new Records(instance, await openSeed(instance.databaseUrl, instance.secret));
   }
 

@@ -1,0 +1,152 @@
+import type { Client } from 'pg';
+
+/*
+ * What stands in one house's database, read by its superuser with statements of our own.
+ */
+
+export interface BookingRow {
+  id: string;
+  offerId: string;
+  state: string;
+  start: string;
+  end: string;
+  version: number;
+  notes: string | null;
+}
+
+export interface AssignmentRow {
+  id: string;
+  guideId: string;
+  bookingId: string | null;
+  start: string;
+  end: string;
+  ended: boolean;
+  version: number;
+  kind: string;
+  verification: string;
+  note: string | null;
+}
+
+export interface ForeignRow {
+  couplingId: string;
+  id: string;
+  guideId: string;
+  incarnation: number;
+  version: number;
+  start: string;
+  end: string;
+  title: string | null;
+  kind: string;
+  ended: boolean;
+}
+
+export interface OfferRow {
+  id: string;
+  title: string;
+  version: number;
+}
+
+export interface GuideRow {
+  id: string;
+  globalId: string | null;
+  firstName: string;
+  lastName: string;
+  email: string | null;
+  phone: string | null;
+  languages: string;
+}
+
+export interface StampRow {
+  guideId: string;
+  field: string;
+  stamp: string;
+}
+
+export interface RuleRow {
+  id: string;
+  guideId: string;
+  stamp: string;
+  deleted: boolean;
+  /** Every column that travels, as one text. */
+  content: string;
+  startMinute: number | null;
+  validFrom: string | null;
+}
+
+export interface ClaimRow {
+  assignmentId: string;
+  guideId: string;
+  couplingId: string | null;
+  holder: string;
+  version: number;
+  start: string;
+  end: string;
+  state: string;
+}
+
+export interface CouplingRow {
+  id: string;
+  guideId: string | null;
+  state: string;
+  partner: string;
+}
+
+export interface Snapshot {
+  code: string;
+  blockTitle: string;
+  incarnation: number;
+  bookings: BookingRow[];
+  assignments: AssignmentRow[];
+  foreign: ForeignRow[];
+  offers: OfferRow[];
+  guides: GuideRow[];
+  stamps: StampRow[];
+  rules: RuleRow[];
+  claims: ClaimRow[];
+  couplings: CouplingRow[];
+  /** Rows that still wait for somebody. */
+  outbox: { couplingId: string; kind: string; recordId: string; refusedCode: string | null }[];
+}
+
+const time = (column: string): string => `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+const interval = `${time('start_at')} as start, ${time('end_at')} as "end"`;
+
+const STATEMENTS = {
+  bookings: `select id, offer_id as "offerId", state, ${interval}, version, notes from booking`,
+  assignments: `select id, guide_id as "guideId", booking_id as "bookingId", ${interval}, ended_at is not null as ended, version, kind, verification,
+                       block_note as note from guide_assignment`,
+  foreign: `select coupling_id as "couplingId", id, guide_id as "guideId", incarnation, version, ${interval}, offer_title as title, kind, ended from foreign_booking`,
+  offers: 'select id, title, version from offer',
+  guides: `select id, global_id as "globalId", first_name as "firstName", last_name as "lastName", email, phone, array_to_string(languages, ' ') as languages from guide`,
+  stamps: 'select guide_id as "guideId", field, stamp from profile_stamp',
+  claims: `select assignment_id as "assignmentId", guide_id as "guideId", coupling_id as "couplingId", holder, version, ${interval}, state from claim`,
+  couplings: 'select c.id, c.guide_id as "guideId", c.state, l.partner_code as partner from coupling c join link l on l.id = c.link_id',
+  outbox: 'select coupling_id as "couplingId", kind, record_id as "recordId", refused_code as "refusedCode" from outbox',
+} as const;
+
+/** One consistent view of one database. */
+export async function takeSnapshot(client: Client): Promise<Snapshot> {
+  await client.query('begin isolation level repeatable read read only');
+  try {
+    const read = async <Row>(statement: string): Promise<Row[]> => (await client.query(statement)).rows as Row[];
+    const [settings] = await read<{ code: string; blockTitle: string; incarnation: number }>(
+      'select s.code, s.block_title as "blockTitle", y.incarnation from settings s cross join sync_state y',
+    );
+    if (!settings) throw new Error('this database has no settings');
+    return {
+      ...settings,
+      bookings: await read<BookingRow>(STATEMENTS.bookings),
+      assignments: await read<AssignmentRow>(STATEMENTS.assignments),
+      foreign: await read<ForeignRow>(STATEMENTS.foreign),
+      offers: await read<OfferRow>(STATEMENTS.offers),
+      guides: await read<GuideRow>(STATEMENTS.guides),
+      stamps: await read<StampRow>(STATEMENTS.stamps),
+      rules: [],
+      claims: await read<ClaimRow>(STATEMENTS.claims),
+      couplings: await read<CouplingRow>(STATEMENTS.couplings),
+      outbox: await read<Snapshot['outbox'][number]>(STATEMENTS.outbox),
+    };
+  } finally {
+    await client.query('rollback');
+  }
+}

@@ -1,0 +1,171 @@
+import { randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { Client } from 'pg';
+import { projectRoot } from '../../../instance-server/platform/project-root.js';
+import { OperatorClient } from '../../../scripts/operator/client.js';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../../scripts/postgres/embedded.js';
+import { provision } from '../../../scripts/setup/provision.js';
+import { ServerProcess } from '../../testkit/federation-processes.js';
+import { gatewayKey, jwks, operatorKey } from '../../testkit/keys.js';
+
+/** As a URL, so that no folder's name needs quoting. */
+const CLOCK_PRELOAD = pathToFileURL(join(projectRoot, 'tests', 'faults', 'support', 'clock-preload.ts')).href;
+
+/** Crashes of processes are survived, which is what is tested; those of the machine need not be. */
+const CLUSTER_SETTINGS = {
+  synchronous_commit: 'on',
+  shared_buffers: '32MB',
+  max_connections: '80',
+  log_min_messages: 'warning',
+  log_statement: 'none',
+};
+const SAME_PORT_ATTEMPTS = 5;
+
+/** A PostgreSQL cluster that comes back where it was. */
+export class Cluster {
+  #running: EmbeddedPostgres | undefined;
+  #port = 0;
+
+  private constructor(
+    readonly dataDirectory: string,
+    readonly logFile: string,
+  ) {}
+
+  static async start(folder: string, name: string): Promise<Cluster> {
+    const cluster = new Cluster(join(folder, `cluster-${name}`), join(folder, `postgres-${name}.log`));
+    await cluster.start();
+    return cluster;
+  }
+
+  async start(): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      const server = await startEmbeddedPostgres({ dataDirectory: this.dataDirectory, logFile: this.logFile, port: this.#port, durable: false, settings: CLUSTER_SETTINGS });
+      if (this.#port === 0 || server.port === this.#port) {
+        this.#running = server;
+        this.#port = server.port;
+        return;
+      }
+      await server.stop('fast');
+      if (attempt === SAME_PORT_ATTEMPTS) throw new Error(`somebody has taken the port of ${this.dataDirectory}`);
+    }
+  }
+
+  get adminUrl(): string {
+    if (!this.#running) throw new Error(`${this.dataDirectory} does not run`);
+    return this.#running.adminUrl;
+  }
+
+  /** The directory that is really used. */
+  get files(): string {
+    return this.#running?.dataDirectory ?? this.dataDirectory;
+  }
+
+  /** As `pg_ctl -m immediate` does: no checkpoint, no goodbye. */
+  async crash(): Promise<void> {
+    const running = this.#running;
+    this.#running = undefined;
+    await running?.stop('immediate');
+  }
+
+  async stop(): Promise<void> {
+    const running = this.#running;
+    this.#running = undefined;
+    await running?.stop('fast');
+  }
+
+  get isRunning(): boolean {
+    return this.#running !== undefined;
+  }
+}
+
+/** What a process takes for the present time, and has taken. */
+export class ShiftedClock {
+  readonly #changes: { at: number; offset: number }[] = [{ at: 0, offset: 0 }];
+
+  constructor(readonly file: string) {}
+
+  async set(offset: number): Promise<void> {
+    this.#changes.push({ at: Date.now(), offset });
+    await writeFile(this.file, String(offset));
+  }
+
+  /** What it showed at the least at this moment or later, while the process may have read an older setting for this long. */
+  atLeast(moment: number, staleMs: number): number {
+    const before = this.#changes.findLast(({ at }) => at <= moment - staleMs);
+    const since = this.#changes.filter(({ at }) => at > moment - staleMs);
+    return moment + Math.min(...[...(before ? [before] : []), ...since].map(({ offset }) => offset));
+  }
+}
+
+/** One instance: its own cluster, its own process, its own clock. */
+export class FaultHouse {
+  readonly operator: OperatorClient;
+
+  private constructor(
+    readonly code: string,
+    readonly secret: string,
+    readonly cluster: Cluster,
+    readonly server: ServerProcess,
+    readonly clock: ShiftedClock,
+    readonly databaseUrl: string,
+  ) {
+    this.operator = new OperatorClient(server.url, operatorKey);
+  }
+
+  static async start(code: string, folder: string, settings: Record<string, string>): Promise<FaultHouse> {
+    const cluster = await Cluster.start(folder, code);
+    try {
+      const secret = randomBytes(32).toString('base64url');
+      const identity = { code, name: `House ${code}`, url: `https://${code}.example`, timeZone: 'Europe/Berlin', locale: 'de-DE', currency: 'EUR' };
+      const { url } = await provision(cluster.adminUrl, code, secret, identity);
+      const clock = new ShiftedClock(join(folder, `clock-${code}`));
+      await clock.set(0);
+      const environment = {
+        NODE_ENV: 'production',
+        HOST: '127.0.0.1',
+        DATABASE_URL: url,
+        DATABASE_POOL_SIZE: '6',
+        INSTANCE_SECRET: secret,
+        GATEWAY_PUBLIC_KEYS: jwks(gatewayKey),
+        OPERATOR_PUBLIC_KEYS: jwks(operatorKey),
+        LOG_LEVEL: 'info',
+        MAIL_DIRECTORY: join(folder, `mail-${code}`),
+        LIMIT_LOGIN_PER_ACCOUNT_AND_ADDRESS: '1000000',
+        LIMIT_LOGIN_PER_ADDRESS: '1000000',
+        LIMIT_LOGIN_PER_ACCOUNT: '1000000',
+        CLOCK_FILE: clock.file,
+        NODE_OPTIONS: `--import ${CLOCK_PRELOAD}`,
+        ...settings,
+      };
+      const server = await ServerProcess.start(`instance ${code}`, 'instance-server', environment, join(folder, `${code}.log`));
+      return new FaultHouse(code, secret, cluster, server, clock, url);
+    } catch (error) {
+      await cluster.crash();
+      throw error;
+    }
+  }
+
+  /** One superuser's session in its database, for as long as `work` takes. */
+  async asSuperuser<T>(work: (client: Client) => Promise<T>): Promise<T> {
+    const url = new URL(this.cluster.adminUrl);
+    url.pathname = `/${this.code}`;
+    const client = new Client({ connectionString: url.href });
+    client.on('error', () => undefined);
+    await client.connect();
+    try {
+      return await work(client);
+    } finally {
+      await client.end().catch(() => undefined);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.server.stop();
+    await this.cluster.crash();
+  }
+}
+
+/** Preload and clock of a gateway, for its environment. */
+export const clockEnvironment = (clock: ShiftedClock): Record<string, string> => ({ CLOCK_FILE: clock.file, NODE_OPTIONS: `--import ${CLOCK_PRELOAD}` });

@@ -1,0 +1,25 @@
+/** Who there is: by name, the houses he is a guide of, and whether these know that he is one person. */
+export interface PersonPlan {
+  readonly name: string;
+  readonly houses: readonly string[];
+  readonly coupled: boolean;
+}
+
+export const HOUSES = ['alpha', 'beta', 'gamma'] as const;
+
+export const PERSONS: readonly PersonPlan[] = [
+  ...['anna', 'bela', 'carl', 'dora'].map((name) => ({ name, houses: HOUSES, coupled: true })),
+  { name: 'emil', houses: ['alpha', 'beta'], coupled: true },
+  { name: 'frida', houses: ['alpha', 'gamma'], coupled: true },
+  { name: 'gesa', houses: ['beta', 'gamma'], coupled: true },
+  // In two houses that do not know of each other: as good as two persons.
+  { name: 'hanno', houses: ['alpha', 'beta'], coupled: false },
+  { name: 'ilka', houses: ['gamma'], coupled: false },
+];
+
+/** Every pair of houses. */
+export const PAIRS: readonly (readonly [string, string])[] = [
+  ['alpha', 'beta'],
+  ['alpha', 'gamma'],
+  ['beta', 'gamma'],
+];
