@@ -1,0 +1,214 @@
+import { type BookingOp, checkAll, type Finding, type Op, type OfferOp, type ProfileOp, type Snapshot, type Snapshots, steady, checkDoubleBookings, Traces, leaksInAnswer, type World } from './index.js';
+
+/*
+ * The checker itself: silent where all is well, and each planted fault is found. What it judges here was written by hand.
+ */
+
+const MINTED = '2031-01-01T00:00:00.000Z';
+const hour = (number: number): string => `2031-05-05T${String(number).padStart(2, '0')}:00:00.000Z`;
+const stamp = (milliseconds: number, house: string): string => `${String(milliseconds).padStart(15, '0')}-00000000-${house}`;
+
+const world: World = {
+  houses: ['alpha', 'beta'],
+  persons: [
+    { name: 'anna', guideIds: { alpha: 'anna-a', beta: 'anna-b' }, couplings: [{ id: 'c1', houses: ['alpha', 'beta'] }] },
+    { name: 'hanno', guideIds: { alpha: 'hanno-a' }, couplings: [] },
+  ],
+};
+
+const guide = (id: string, firstName: string, phone = '1') => ({ id, globalId: null, firstName, lastName: 'L', email: 'e', phone, languages: 'de' });
+const assignment = (id: string, guideId: string, bookingId: string | null, start: number, end: number, more: Partial<Snapshot['assignments'][number]> = {}) => ({
+  id, guideId, bookingId, start: hour(start), end: hour(end), ended: false, version: 1, kind: 'BOOKING', verification: guideId === 'hanno-a' ? 'NOT_NEEDED' : 'VERIFIED', note: null, ...more,
+});
+const booking = (id: string, start: number, end: number, version: number, notes: string, state = 'BOOKED') => ({ id, offerId: 'o-' + id[0], state, start: hour(start), end: hour(end), version, notes });
+const foreign = (id: string, guideId: string, start: number, end: number, title: string, more: Partial<Snapshot['foreign'][number]> = {}) => ({
+  couplingId: 'c1', id, guideId, incarnation: 1, version: 1, start: hour(start), end: hour(end), title, kind: 'BOOKING', ended: false, ...more,
+});
+const claim = (assignmentId: string, holder: string, start: number, end: number, version = 1) => ({
+  assignmentId, guideId: 'anna-a', couplingId: holder === 'alpha' ? null : 'c1', holder, version, start: hour(start), end: hour(end), state: 'VERIFIED',
+});
+const stamps = (guideId: string) => ['firstName', 'lastName', 'email', 'phone', 'languages'].map((field) => ({ guideId, field, stamp: field === 'phone' ? stamp(500, 'beta') : stamp(100, 'alpha') }));
+
+/** Anna leads a1 (10–11) and the block k1 (15–16) in alpha and b1 (12–13) in beta, a2 is cancelled, a3 deleted, Hanno leads a4. */
+function sound(): { snapshots: Record<string, Snapshot>; history: Op[] } {
+  const empty = { blockTitle: 'Blocked', incarnation: 1, rules: [], outbox: [], couplings: [], stamps: [], claims: [], foreign: [] };
+  const alpha: Snapshot = {
+    ...empty,
+    code: 'alpha',
+    offers: [{ id: 'o-a', title: 'Second title', version: 2 }],
+    guides: [guide('anna-a', 'Anna', '2'), guide('hanno-a', 'Hanno')],
+    stamps: stamps('anna-a'),
+    bookings: [booking('a1', 10, 11, 2, 'm1'), booking('a2', 9, 10, 2, 'm2', 'CANCELLED'), booking('a4', 10, 12, 1, 'm4')],
+    assignments: [
+      assignment('x1', 'anna-a', 'a1', 10, 11, { version: 3 }),
+      assignment('x2', 'anna-a', 'a2', 9, 10, { ended: true, version: 2 }),
+      assignment('x3', 'anna-a', null, 10, 11, { ended: true, version: 2 }),
+      assignment('x4', 'hanno-a', 'a4', 10, 12),
+      assignment('k1', 'anna-a', null, 15, 16, { kind: 'BLOCK' }),
+    ],
+    foreign: [foreign('y1', 'anna-a', 12, 13, 'Beta tour')],
+    claims: [claim('x1', 'alpha', 10, 11, 3), claim('k1', 'alpha', 15, 16), claim('y1', 'beta', 12, 13)],
+  };
+  const beta: Snapshot = {
+    ...empty,
+    code: 'beta',
+    offers: [{ id: 'o-b', title: 'Beta tour', version: 1 }],
+    guides: [guide('anna-b', 'Anna', '2')],
+    stamps: stamps('anna-b'),
+    bookings: [booking('b1', 12, 13, 1, 'm5')],
+    assignments: [assignment('y1', 'anna-b', 'b1', 12, 13)],
+    foreign: [
+      foreign('x1', 'anna-b', 10, 11, 'Second title', { version: 3 }),
+      foreign('x2', 'anna-b', 9, 10, 'First title', { ended: true, version: 2 }),
+      foreign('k1', 'anna-b', 15, 16, 'Blocked', { kind: 'BLOCK' }),
+    ],
+  };
+  return { snapshots: { alpha, beta }, history: history() };
+}
+
+const base = (n: number, house = 'alpha') => ({ n, house, startedAt: n, endedAt: n, attempts: 1, outcome: { kind: 'ok' as const } });
+const create = (n: number, mark: string, id: string, house: string, start: number, end: number, guides: [string, string][]): BookingOp => ({
+  ...base(n, house), subject: 'booking', action: 'create', mark, effect: { start: hour(start), end: hour(end), state: 'BOOKED', guideIds: guides.map(([, guideId]) => guideId) },
+  answer: { id, version: 1, state: 'BOOKED', start: hour(start), end: hour(end), offerId: `o-${house[0]}`, assignments: guides.map(([at, guideId]) => ({ id: at, guideId, start: hour(start), end: hour(end) })) },
+});
+const profile = (n: number, house: string, guideId: string, values: Record<string, string>, expectedVersion: number, clockAtLeast = 0): ProfileOp => ({
+  ...base(n, house), subject: 'profile', guideId, values, expectedVersion, answerVersion: expectedVersion + 1, clockAtLeast,
+});
+
+function history(): Op[] {
+  const made = create(1, 'm1', 'a1', 'alpha', 8, 9, [['x1', 'anna-a']]);
+  const moved: BookingOp = {
+    ...base(2), subject: 'booking', action: 'rebook', mark: 'm1', bookingId: 'a1', expectedVersion: 1, effect: { start: hour(10), end: hour(11) },
+    answer: { ...(made.answer as NonNullable<BookingOp['answer']>), version: 2, start: hour(10), end: hour(11), assignments: [{ id: 'x1', guideId: 'anna-a', start: hour(10), end: hour(11) }] },
+  };
+  const cancelled: BookingOp = { ...base(4), outcome: { kind: 'unknown', why: 'TIMEOUT' }, subject: 'booking', action: 'cancel', mark: 'm2', bookingId: 'a2', expectedVersion: 1, effect: { state: 'CANCELLED', guideIds: [] } };
+  const deleted: BookingOp = { ...base(6), subject: 'booking', action: 'delete', mark: 'm3', bookingId: 'a3', expectedVersion: 1, effect: { gone: true } };
+  const renamed: OfferOp = { ...base(7), subject: 'offer', offerId: 'o-a', title: 'Second title', expectedVersion: 1, answerVersion: 2 };
+  return [
+    made, moved,
+    create(3, 'm2', 'a2', 'alpha', 9, 10, [['x2', 'anna-a']]), cancelled,
+    create(5, 'm3', 'a3', 'alpha', 10, 11, [['x3', 'anna-a']]), deleted,
+    renamed,
+    create(8, 'm4', 'a4', 'alpha', 10, 12, [['x4', 'hanno-a']]),
+    create(9, 'm5', 'b1', 'beta', 12, 13, [['y1', 'anna-b']]),
+    profile(10, 'alpha', 'anna-a', { phone: '0' }, 1, 400),
+    profile(11, 'beta', 'anna-b', { phone: '2' }, 1, 500),
+  ];
+}
+
+/** What is found once this has been done to a federation in which all is well. */
+function found(plant: (alpha: Snapshot, beta: Snapshot, history: Op[]) => void): string[] {
+  const { snapshots, history: ops } = sound();
+  plant(snapshots['alpha'] as Snapshot, snapshots['beta'] as Snapshot, ops);
+  return [...new Set(checkAll(world, ops, snapshots).map(({ check }) => check))].sort();
+}
+
+const first = <T>(rows: T[], is: (row: T) => boolean): T => {
+  const row = rows.find(is);
+  if (row === undefined) throw new Error('the test plants in a row that is not there');
+  return row;
+};
+const without = <T>(rows: T[], is: (row: T) => boolean): void => void rows.splice(rows.indexOf(first(rows, is)), 1);
+
+test('says nothing where all is well', () => {
+  const { snapshots, history: ops } = sound();
+  expect(checkAll(world, ops, snapshots)).toEqual([]);
+});
+
+test.each<[string, string[], Parameters<typeof found>[0]]>([
+  ['a replica that is missing', ['replica'], (_alpha, beta) => without(beta.foreign, ({ id }) => id === 'x1')],
+  ['a replica of an older version', ['replica'], (_alpha, beta) => void (first(beta.foreign, ({ id }) => id === 'x1').version = 2)],
+  ['a replica at another time', ['replica'], (_alpha, beta) => void (first(beta.foreign, ({ id }) => id === 'x1').start = hour(9))],
+  ['a replica with the title of before', ['replica'], (_alpha, beta) => void (first(beta.foreign, ({ id }) => id === 'x1').title = 'First title')],
+  ['a replica of an earlier incarnation', ['replica'], (_alpha, beta) => void (first(beta.foreign, ({ id }) => id === 'x1').incarnation = 0)],
+  ['a replica that lives after its end', ['replica'], (_alpha, beta) => void (first(beta.foreign, ({ id }) => id === 'x2').ended = false)],
+  ['a replica that has ended too early', ['replica'], (_alpha, beta) => void (first(beta.foreign, ({ id }) => id === 'x1').ended = true)],
+  ['a replica of another kind', ['replica'], (_alpha, beta) => void (first(beta.foreign, ({ id }) => id === 'k1').kind = 'BOOKING')],
+  ['a replica of nobody', ['replica'], (_alpha, beta) => void beta.foreign.push(foreign('x9', 'anna-b', 20, 21, 'Ghost'))],
+  ['a replica of a coupling that nobody made', ['replica'], (_alpha, beta) => void beta.foreign.push(foreign('x9', 'anna-b', 20, 21, 'Ghost', { couplingId: 'c9', ended: true }))],
+  ['what still waits', ['backlog'], (alpha) => void alpha.outbox.push({ couplingId: 'c1', kind: 'ASSIGNMENT', recordId: 'x1', refusedCode: null })],
+  ['a booking that is lost', ['lost effect', 'replica'], (alpha) => {
+    without(alpha.bookings, ({ id }) => id === 'a1');
+  }],
+  ['a booking that is back in its version of before', ['lost effect'], (alpha) => void (first(alpha.bookings, ({ id }) => id === 'a1').version = 1)],
+  ['a booking at another time than was answered', ['lost effect'], (alpha) => void (first(alpha.bookings, ({ id }) => id === 'a1').start = hour(8))],
+  ['an assignment that is lost', ['claim', 'lost effect', 'replica'], (alpha) => without(alpha.assignments, ({ id }) => id === 'x1')],
+  ['an assignment that outlives its booking', ['claim', 'double booking', 'lost effect', 'replica'], (alpha) => void (first(alpha.assignments, ({ id }) => id === 'x3').ended = false)],
+  ['a cancellation that happened by halves', ['claim', 'lost effect', 'replica'], (alpha) => void (first(alpha.assignments, ({ id }) => id === 'x2').ended = false)],
+  ['a deletion that did not happen', ['lost effect'], (alpha) => void alpha.bookings.push(booking('a3', 10, 11, 1, 'm3'))],
+  ['a booking made twice', ['duplicated effect'], (alpha) => void alpha.bookings.push(booking('a9', 18, 19, 1, 'm1'))],
+  ['a booking that nobody made', ['duplicated effect'], (alpha) => void alpha.bookings.push(booking('a9', 18, 19, 1, 'm9'))],
+  ['a change made twice', ['duplicated effect'], (alpha) => void (first(alpha.bookings, ({ id }) => id === 'a1').version = 3)],
+  ['a change that was refused and made', ['duplicated effect'], (_alpha, _beta, ops) => {
+    const at = ops.findIndex(({ n }) => n === 8);
+    ops[at] = { ...(ops[at] as Op), outcome: { kind: 'refused', code: 'GUIDE_UNAVAILABLE' } } as Op;
+  }],
+  ['an offer’s title of before', ['lost effect'], (alpha, beta) => {
+    (alpha.offers[0] as { title: string }).title = 'First title';
+    first(beta.foreign, ({ id }) => id === 'x1').title = 'First title';
+  }],
+  ['profiles that differ', ['profile'], (alpha) => void (first(alpha.guides, ({ id }) => id === 'anna-a').firstName = 'Anne')],
+  ['stamps that differ', ['profile'], (alpha) => void (first(alpha.stamps, ({ field }) => field === 'email').stamp = stamp(101, 'alpha'))],
+  ['a profile field that no last writer gave', ['lost effect'], (alpha, beta) => {
+    for (const house of [alpha, beta]) (house.guides[0] as { phone: string }).phone = '3';
+  }],
+  ['an earlier writer who won', ['lost effect'], (alpha, beta) => {
+    for (const house of [alpha, beta]) {
+      (house.guides[0] as { phone: string }).phone = '0';
+      first(house.stamps, ({ field }) => field === 'phone').stamp = stamp(400, 'alpha');
+    }
+  }],
+  ['a guide verified in two houses at once', ['claim', 'double booking', 'lost effect', 'replica'], (alpha) => {
+    Object.assign(first(alpha.assignments, ({ id }) => id === 'x1'), { start: hour(12), end: hour(13) });
+  }],
+  ['a guide twice at once in one house', ['claim', 'double booking', 'replica'], (alpha) => {
+    Object.assign(first(alpha.assignments, ({ id }) => id === 'k1'), { start: hour(10), end: hour(11), verification: 'CONFLICT' });
+  }],
+  ['an assignment nobody decided on', ['claim'], (alpha) => {
+    first(alpha.assignments, ({ id }) => id === 'x1').verification = 'PENDING';
+    without(alpha.claims, ({ assignmentId }) => assignmentId === 'x1');
+  }],
+  ['a claim that its holder denies', ['claim'], (alpha) => void alpha.claims.push(claim('y9', 'beta', 20, 21))],
+  ['a claim of an older version', ['claim'], (alpha) => void (first(alpha.claims, ({ assignmentId }) => assignmentId === 'x1').version = 2)],
+  ['claims kept in two houses', ['claim'], (alpha, beta) => {
+    const moved = first(alpha.claims, ({ assignmentId }) => assignmentId === 'y1');
+    without(alpha.claims, ({ assignmentId }) => assignmentId === 'y1');
+    beta.claims.push({ ...moved, guideId: 'anna-b' });
+  }],
+])('finds %s', (_name, checks, plant) => {
+  expect(found(plant)).toEqual(checks);
+});
+
+test('a double booking counts only if both were there at one moment', () => {
+  const before = sound().snapshots;
+  const after = sound().snapshots;
+  const moved = first((after['alpha'] as Snapshot).assignments, ({ id }) => id === 'x1');
+  Object.assign(moved, { start: hour(12), end: hour(13) });
+  // In the same version before and after: it was there while beta was read.
+  expect(checkDoubleBookings(world, steady(before, after))).toHaveLength(1);
+  // Made while the houses were read one after the other: beta may have ended its own meanwhile.
+  moved.version += 1;
+  expect(checkDoubleBookings(world, steady(before as Snapshots, after))).toEqual([]);
+});
+
+describe('texts in answers', () => {
+  let count = 0;
+  const traces = new Traces(() => (count += 7) % 36);
+  const secret = traces.plant('beta', 'private', 'customer name');
+  const title = traces.plant('beta', 'title', 'offer title');
+  const phone = traces.plant('beta', 'profile', 'phone', 'anna');
+  const answer = (text: string, role: 'STAFF' | 'GUIDE', person?: string): Finding[] => leaksInAnswer(text, { house: 'alpha', role, ...(person !== undefined && { person }) }, world, traces);
+
+  test.each<[string, string, number, 'STAFF' | 'GUIDE', string | undefined]>([
+    ['another house’s customer, to its guide', secret, 1, 'GUIDE', 'anna'],
+    ['another house’s customer, wrapped in a cursor', Buffer.from(`["x","${secret}"]`).toString('base64url'), 1, 'STAFF', undefined],
+    ['a foreign title, to staff', title, 1, 'STAFF', undefined],
+    ['a foreign title, to a guide who is not coupled there', title, 1, 'GUIDE', 'hanno'],
+    ['a foreign title, to the guide', title, 0, 'GUIDE', 'anna'],
+    ['a guide’s profile, to staff of a house that couples him', phone, 0, 'STAFF', undefined],
+    ['a guide’s profile, to himself', phone, 0, 'GUIDE', 'anna'],
+    ['a guide’s profile, to another guide', phone, 1, 'GUIDE', 'hanno'],
+  ])('%s', (_name, text, findings, role, person) => {
+    expect(answer(`{"data":{"a":"${text}"},"since":"${MINTED}"}`, role, person)).toHaveLength(findings);
+  });
+});

@@ -1,0 +1,123 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { Random } from '../../../scripts/demo/random.js';
+import { checkAll, checkDoubleBookings, type Finding, leaksInAnswer, leaksInDatabase, leaksInLog, type Snapshots, steady, Traces, type World } from '../checker/index.js';
+import { Caller } from './caller.js';
+import { calendarsOf } from './calendars.js';
+import { type FaultFederation, startFaultFederation } from './federation.js';
+import { Injector } from './injector.js';
+import { type People, populate } from './people.js';
+import { HOUSES } from './persons.js';
+import { untilQuiet } from './quiet.js';
+import { Recorder } from './recorder.js';
+import { openLinks, runWorkload, Scene } from './workload/index.js';
+
+export interface FaultRunOptions {
+  readonly seed: number;
+  /** To be made for certain. */
+  readonly changes: number;
+  /** While things break. */
+  readonly durationMs: number;
+  readonly longestFaultMs: number;
+  /** How long quiet may take to come once everything runs again. */
+  readonly quietMs: number;
+  readonly log?: (line: string) => void;
+}
+
+/** Between two looks at what must hold at every moment. */
+const LOOK_MS = 2_000;
+const OPEN_LINKS_MS = 30_000;
+
+/** A federation with people in it, whose answers are heard, and everything that is needed to break it and to judge it. */
+export class FaultRun {
+  readonly recorder = new Recorder();
+  readonly #random: Random;
+  readonly traces: Traces;
+  readonly caller: Caller;
+  people!: People;
+  scene!: Scene;
+
+  private constructor(
+    readonly federation: FaultFederation,
+    private readonly options: FaultRunOptions,
+  ) {
+    this.#random = new Random(options.seed);
+    const tokens = new Random(options.seed + 1);
+    this.traces = new Traces((limit) => tokens.between(0, limit - 1));
+    this.caller = new Caller({ direct: (house) => federation.house(house).server.url, gateway: () => federation.gateway.url }, (text, viewer) =>
+      this.recorder.find(leaksInAnswer(text, viewer, this.world, this.traces)),
+    );
+  }
+
+  static async start(options: FaultRunOptions): Promise<FaultRun> {
+    const federation = await startFaultFederation({ seed: options.seed });
+    const run = new FaultRun(federation, options);
+    try {
+      run.people = await populate(federation, run.caller, run.traces);
+      run.scene = new Scene(federation, run.people, run.caller, run.traces, run.recorder);
+      return run;
+    } catch (error) {
+      await federation.close();
+      throw error;
+    }
+  }
+
+  get world(): World {
+    return { houses: HOUSES, persons: this.people?.persons ?? [] };
+  }
+
+  /** Things are done and broken; then everything runs again and falls quiet. */
+  async run(): Promise<void> {
+    const { seed, changes, durationMs, longestFaultMs, log = () => undefined } = this.options;
+    const over = new AbortController();
+    const injector = new Injector(this.federation, this.#random, this.recorder, longestFaultMs);
+    const broken = injector.run(over.signal);
+    const looked = this.#look(over.signal);
+    // Whatever could not be mended ends the rest.
+    const stopped = broken.catch(() => over.abort());
+    await runWorkload(this.scene, { seed, changes, durationMs }, over.signal).finally(() => over.abort());
+    await Promise.all([stopped, looked]);
+    await broken;
+    log(`${this.recorder.changes} changes were made, ${this.recorder.faults.length} things broken; waiting for quiet`);
+    await this.settle();
+  }
+
+  async settle(): Promise<void> {
+    await openLinks(this.scene, OPEN_LINKS_MS);
+    const problem = await untilQuiet(this.federation, this.options.quietMs);
+    if (problem !== undefined) this.recorder.find([{ check: 'quiet', detail: problem }]);
+  }
+
+  /** What must hold at every moment, while things break. */
+  async #look(stop: AbortSignal): Promise<void> {
+    let before: Snapshots | undefined;
+    while (!stop.aborted) {
+      await pause(LOOK_MS, undefined, { signal: stop }).catch(() => undefined);
+      const after = await this.federation.snapshots().catch(() => undefined);
+      if (before && after) this.recorder.find(checkDoubleBookings(this.world, steady(before, after)));
+      before = after;
+    }
+  }
+
+  /** Everything that must hold after quiet. Snapshots of one's own may be judged instead of what is there. */
+  async check(snapshots?: Snapshots): Promise<Finding[]> {
+    const { federation, world, traces } = this;
+    const now = snapshots ?? (await federation.snapshots());
+    const findings = checkAll(world, this.recorder.ops, now);
+    for (const house of federation.houses) {
+      findings.push(...(await house.asSuperuser((client) => leaksInDatabase(client, house.code, world, traces))));
+      findings.push(...leaksInLog(await readFile(join(federation.folder, `${house.code}.log`), 'utf8'), house.code, traces));
+    }
+    findings.push(...leaksInLog(await readFile(join(federation.folder, 'gateway.log'), 'utf8'), 'gateway', traces));
+    for (const relay of federation.partnerRelays.values()) {
+      for (const path of relay.counts.replaysAccepted) findings.push({ check: 'replay', detail: `${relay.name}: a message to ${path} was accepted twice` });
+    }
+    findings.push(...(await calendarsOf(this.scene, now)));
+    return findings;
+  }
+
+  async close(): Promise<void> {
+    await this.federation.close();
+  }
+}

@@ -1,0 +1,61 @@
+import type { Random } from '../../../../scripts/demo/random.js';
+import { isCoupledIn } from '../../checker/index.js';
+import { guideKey } from '../people.js';
+import type { Action, Scene } from './scene.js';
+
+const READ_GUIDE = 'query ($id: ID!) { guide(id: $id) { id version } }';
+const UPDATE_GUIDE = 'mutation ($input: UpdateGuideInput!) { updateGuide(input: $input) { __typename ... on GuidePayload { guide { id version } } ... on UserError { code } } }';
+const UPDATE_OFFER = 'mutation ($input: UpdateOfferInput!) { updateOffer(input: $input) { __typename ... on OfferPayload { offer { id version } } ... on UserError { code } } }';
+
+const LANGUAGES = ['de', 'en', 'fr', 'it', 'pl', 'cs', 'nl', 'sv'];
+
+function someValues(scene: Scene, random: Random, house: string, person: string): Record<string, string | string[]> {
+  const plant = (field: string) => scene.traces.plant(house, 'profile', field, person);
+  const all: Record<string, () => string | string[]> = {
+    firstName: () => plant('first name'),
+    lastName: () => plant('last name'),
+    email: () => `${plant('profile address')}@post.example`,
+    phone: () => `+49 ${plant('telephone')}`,
+    languages: () => LANGUAGES.filter(() => random.chance(0.4)),
+  };
+  const chosen = Object.keys(all).filter(() => random.chance(0.4));
+  return Object.fromEntries((chosen.length > 0 ? chosen : ['phone']).map((field) => [field, all[field]?.() ?? '']));
+}
+
+/** By staff or by the guide himself, in any of his houses. */
+export const changeProfile: Action = async (scene, random, house) => {
+  const person = random.pick(scene.personsIn(house));
+  const guideId = person.guideIds[house] as string;
+  const byGuide = random.chance(0.4);
+  const account = byGuide ? scene.people.guides.get(guideKey(house, person.name)) : scene.staff(random, house);
+  if (!account) throw new Error(`${person.name} has no account in ${house}`);
+  const reply = await scene.caller.ask(account, scene.via(random)(), READ_GUIDE, { id: guideId });
+  const guide = reply.kind === 'data' ? (reply.data['guide'] as { version: number } | null) : null;
+  if (!guide) return;
+  // What is written where nobody couples him stays there.
+  const given = someValues(scene, random, house, isCoupledIn(person, house) ? person.name : `${person.name} of ${house}`);
+  const { base, payload, clockAtLeast } = await scene.change<{ guide: { version: number } }>(random, account, UPDATE_GUIDE, { guideId, expectedVersion: guide.version, ...given });
+  const values = Object.fromEntries(Object.entries(given).map(([field, value]) => [field, Array.isArray(value) ? value.join(' ') : value]));
+  scene.recorder.add({ ...base, subject: 'profile', guideId, values, expectedVersion: guide.version, clockAtLeast, ...(payload && { answerVersion: payload.guide.version }) });
+};
+
+/** Another public title, which every house that couples its guides learns. */
+export const renameOffer: Action = async (scene, random, house) => {
+  const offer = random.pick(scene.book(house).offers);
+  const title = `Tour ${scene.traces.plant(house, 'title', 'offer title')}`;
+  const expectedVersion = offer.version;
+  const { base, payload } = await scene.change<{ offer: { version: number } }>(random, scene.staff(random, house), UPDATE_OFFER, { offerId: offer.id, expectedVersion, title });
+  scene.recorder.add({ ...base, subject: 'offer', offerId: offer.id, title, expectedVersion, ...(payload && { answerVersion: payload.offer.version }) });
+  if (payload) offer.version = Math.max(offer.version, payload.offer.version);
+  else await readOffer(scene, random, house, offer);
+};
+
+const OFFERS = 'query { offers(first: 50) { edges { node { id version } } } }';
+
+async function readOffer(scene: Scene, random: Random, house: string, offer: { id: string; version: number }): Promise<void> {
+  const reply = await scene.caller.ask(scene.staff(random, house), 'direct', OFFERS, {});
+  if (reply.kind !== 'data') return;
+  const { edges } = reply.data['offers'] as { edges: { node: { id: string; version: number } }[] };
+  const found = edges.find(({ node }) => node.id === offer.id);
+  if (found) offer.version = found.node.version;
+}

@@ -1,0 +1,110 @@
+import type { Random } from '../../../../scripts/demo/random.js';
+import type { BlockFacts, BookingFacts, Outcome, Person, Traces } from '../../checker/index.js';
+import { type Account, type Caller, change, type Changed, type Via } from '../caller.js';
+import type { FaultFederation } from '../federation.js';
+import type { People } from '../people.js';
+import type { Recorder } from '../recorder.js';
+
+/** How long a process may go on by an older setting of its clock: it may have been frozen meanwhile. */
+const CLOCK_STALE_MS = 20_000;
+
+/** A record as the workload last saw it. */
+export interface Known<Facts> {
+  readonly mark: string;
+  facts: Facts;
+  /** Somebody is changing it. */
+  busy: boolean;
+  /** It may be otherwise by now: to be read before it is changed again. */
+  doubtful: boolean;
+}
+
+/** What the workload believes of one house. */
+export class Book {
+  readonly bookings = new Map<string, Known<BookingFacts>>();
+  readonly blocks = new Map<string, Known<BlockFacts>>();
+  readonly offers: { id: string; version: number }[];
+
+  constructor(
+    readonly house: string,
+    offers: readonly { id: string; version: number }[],
+  ) {
+    this.offers = offers.map((offer) => ({ ...offer }));
+  }
+}
+
+/** A rule as its writers last saw it, wherever. */
+export interface KnownRule {
+  readonly id: string;
+  readonly person: string;
+}
+
+const SLOT_MS = 15 * 60_000;
+const DAY_MS = 86_400_000;
+const FIRST_DAY = 3;
+const DAYS = 40;
+/** Of ten requests, this many go to the house itself. */
+const DIRECT = 0.7;
+
+/** Everything an actor of the workload needs. */
+export class Scene {
+  readonly books: ReadonlyMap<string, Book>;
+  readonly rules: KnownRule[] = [];
+  readonly firstSlot = Math.floor(Date.now() / DAY_MS + FIRST_DAY) * DAY_MS;
+
+  constructor(
+    readonly federation: FaultFederation,
+    readonly people: People,
+    readonly caller: Caller,
+    readonly traces: Traces,
+    readonly recorder: Recorder,
+  ) {
+    this.books = new Map([...people.offers].map(([house, offers]) => [house, new Book(house, offers)]));
+  }
+
+  book(house: string): Book {
+    const book = this.books.get(house);
+    if (!book) throw new Error(`there is no house ${house}`);
+    return book;
+  }
+
+  staff(random: Random, house: string): Account {
+    return random.pick(this.people.staff.get(house) ?? []);
+  }
+
+  personsIn(house: string): Person[] {
+    return this.people.persons.filter(({ guideIds }) => guideIds[house] !== undefined);
+  }
+
+  guideIds(house: string): string[] {
+    return this.personsIn(house).map(({ guideIds }) => guideIds[house] as string);
+  }
+
+  /** Anywhere within the days of the run. */
+  interval(random: Random): { start: string; end: string } {
+    const start = this.firstSlot + random.between(0, (DAYS * DAY_MS) / SLOT_MS - 20) * SLOT_MS;
+    return { start: new Date(start).toISOString(), end: new Date(start + random.between(2, 14) * SLOT_MS).toISOString() };
+  }
+
+  via(random: Random): () => Via {
+    return () => (random.chance(DIRECT) ? 'direct' : 'gateway');
+  }
+
+  /** One change with its retries, and when it was. Some are given up without knowing. */
+  async change<Payload>(
+    random: Random,
+    account: Account,
+    document: string,
+    input: Record<string, unknown>,
+  ): Promise<Changed<Payload> & { base: { n: number; house: string; startedAt: number; endedAt: number; attempts: number; outcome: Outcome }; clockAtLeast: number }> {
+    const n = this.recorder.number();
+    const startedAt = this.recorder.now();
+    const moment = Date.now();
+    const changed = await change<Payload>(this.caller, account, this.via(random), { document, input }, random.between(1, 4));
+    const clockAtLeast = this.federation.house(account.house).clock.atLeast(moment, CLOCK_STALE_MS);
+    const base = { n, house: account.house, startedAt, endedAt: this.recorder.now(), attempts: changed.attempts, outcome: changed.outcome };
+    return { ...changed, base, clockAtLeast };
+  }
+}
+
+/** One thing somebody does; resolves when it is over, whatever came of it. */
+export type Action = (scene: Scene, random: Random, house: string) => Promise<void>;
