@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { InstanceConfig } from './config.js';
 import { FederationResolver } from './federation/federation.resolver.js';
 import { AuditResolver, AuditService } from './modules/audit/index.js';
-import { AssignmentService, BookingResolver, BookingService, GuideAssignmentResolver } from './modules/bookings/index.js';
+import { AssignmentService, BookingResolver, BookingService, GuideAssignmentResolver, PlacingService } from './modules/bookings/index.js';
 import { CalendarResolver, CalendarService } from './modules/calendar/index.js';
 import { OfferResolver, OfferService } from './modules/catalogs/index.js';
 import { GuideResolver, GuideService, ViewerGuideResolver } from './modules/guides/index.js';
@@ -19,7 +19,15 @@ import {
   PartnerService,
 } from './modules/links/index.js';
 import { SettingsResolver, SettingsStore } from './modules/settings/index.js';
-import { GuideReleaseResolver, GuideTermsResolver, TermsService } from './modules/staffing/index.js';
+import {
+  BookingRequestsResolver,
+  GuideReleaseResolver,
+  GuideRequestResolver,
+  GuideRequestsResolver,
+  GuideTermsResolver,
+  RequestService,
+  TermsService,
+} from './modules/staffing/index.js';
 import type { Clock } from './platform/clock.js';
 import { InstanceSecret } from './platform/crypto.js';
 import { Database } from './platform/database/database.js';
@@ -60,7 +68,9 @@ export async function composeInstance(config: InstanceConfig, logger: Logger, cl
   const invitations = new InvitationService(database, audit);
   const offers = new OfferService(database, audit, settings);
   const guides = new GuideService(database, audit, offers);
-  const bookings = new BookingService({ database, audit, settings, assignments: new AssignmentService(audit) });
+  const assignments = new AssignmentService(audit);
+  const bookings = new BookingService({ database, audit, settings, assignments });
+  const requests = new RequestService(database, audit, new PlacingService(assignments));
   const calendars = new CalendarService(database, guides, settings, events, sessions);
   const directory = new LinkDirectory(database, secret, clock, events);
   await directory.fresh();
@@ -82,6 +92,9 @@ export async function composeInstance(config: InstanceConfig, logger: Logger, cl
     [GuideAssignmentResolver, new GuideAssignmentResolver(guides)],
     [GuideTermsResolver, new GuideTermsResolver(new TermsService(database, audit, guides))],
     [GuideReleaseResolver, new GuideReleaseResolver(offers)],
+    [GuideRequestResolver, new GuideRequestResolver(requests, offers, guides, bookings, settings)],
+    [GuideRequestsResolver, new GuideRequestsResolver(requests)],
+    [BookingRequestsResolver, new BookingRequestsResolver(requests)],
     [CalendarResolver, new CalendarResolver(calendars)],
     [CouplingResolver, new CouplingResolver(couplings, guides)],
     [CoupledGuideResolver, new CoupledGuideResolver(couplings, grants)],

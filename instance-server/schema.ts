@@ -11,7 +11,7 @@ import { GuideResolver, ViewerGuideResolver } from './modules/guides/index.js';
 import { AccountResolver, IdentityResolver } from './modules/identity/index.js';
 import { CoupledGuideResolver, CouplingResolver } from './modules/links/index.js';
 import { SettingsResolver } from './modules/settings/index.js';
-import { GuideReleaseResolver, GuideTermsResolver } from './modules/staffing/index.js';
+import { BookingRequestsResolver, GuideReleaseResolver, GuideRequestResolver, GuideRequestsResolver, GuideTermsResolver } from './modules/staffing/index.js';
 import { enforceVisibility } from './platform/visibility/enforce.js';
 
 export const resolverClasses = [
@@ -26,6 +26,9 @@ export const resolverClasses = [
   GuideAssignmentResolver,
   GuideTermsResolver,
   GuideReleaseResolver,
+  GuideRequestResolver,
+  GuideRequestsResolver,
+  BookingRequestsResolver,
   CalendarResolver,
   CouplingResolver,
   CoupledGuideResolver,

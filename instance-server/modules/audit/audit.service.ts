@@ -21,6 +21,10 @@ export type AuditAction =
   | 'booking.changed'
   | 'booking.cancelled'
   | 'booking.deleted'
+  | 'booking.guides-requested'
+  | 'request.accepted'
+  | 'request.declined'
+  | 'request.withdrawn'
   | 'assignment.created'
   | 'assignment.moved'
   | 'assignment.ended'
@@ -38,7 +42,7 @@ export type AuditAction =
 
 export interface AuditRecord {
   action: AuditAction;
-  subjectType: 'account' | 'session' | 'settings' | 'key' | 'guide' | 'offer' | 'booking' | 'assignment' | 'link' | 'coupling';
+  subjectType: 'account' | 'session' | 'settings' | 'key' | 'guide' | 'offer' | 'booking' | 'assignment' | 'request' | 'link' | 'coupling';
   subjectId: string;
   /** The person acted for, where that is not the actor. */
   onBehalfOf?: string | null;

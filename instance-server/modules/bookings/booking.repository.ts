@@ -62,6 +62,9 @@ export interface LockedBooking {
   start: Date;
   end: Date;
   state: BookingState;
+  language: string | null;
+  ageGroup: AgeGroup | null;
+  guideDemand: number;
   version: number;
 }
 
@@ -125,6 +128,10 @@ export const bookingRepository = {
     return row && toBooking(row);
   },
 
+  async byIds(tx: Tx, scope: BookingScope, ids: readonly string[]): Promise<Booking[]> {
+    return (await select(tx, scope).where('booking.id', 'in', [...ids]).execute()).map(toBooking);
+  },
+
   async page(
     tx: Tx,
     scope: BookingScope,
@@ -182,7 +189,7 @@ export const bookingRepository = {
   async lock(tx: Tx, scope: BookingScope, id: string): Promise<LockedBooking | undefined> {
     const row = await tx
       .selectFrom('booking')
-      .select(['id', 'offer_id', 'customer_id', 'start_at', 'end_at', 'state', 'version'])
+      .select(['id', 'offer_id', 'customer_id', 'start_at', 'end_at', 'state', 'language', 'age_group', 'guide_demand', 'version'])
       .where('id', '=', id)
       .where((eb) => withinScope(eb, scope))
       .forUpdate()
@@ -195,6 +202,9 @@ export const bookingRepository = {
         start: row.start_at,
         end: row.end_at,
         state: row.state as BookingState,
+        language: row.language,
+        ageGroup: row.age_group as AgeGroup | null,
+        guideDemand: row.guide_demand,
         version: row.version,
       }
     );

@@ -77,7 +77,7 @@ export class BookingResolver {
     return this.bookings.assignmentsOf(ctx, booking.id);
   }
 
-  @Mutation(() => CreateBookingResult, { description: 'Books an offer, with guides if wanted: all of it or nothing.' })
+  @Mutation(() => CreateBookingResult, { description: 'Books an offer, with guides if wanted: all of it or nothing. Whether guides are eligible is told by `eligibleGuides` and not checked here.' })
   @VisibleTo('STAFF', 'ADMINISTRATOR')
   createBooking(
     @Ctx() ctx: RequestContext,
@@ -95,7 +95,7 @@ export class BookingResolver {
     return outcomeOf(async () => payload(await rebookBooking(this.bookings.deps, ctx, input))) as Promise<typeof RebookBookingResult>;
   }
 
-  @Mutation(() => AssignGuideResult, { description: 'Assigns a guide to a booking or part of it.' })
+  @Mutation(() => AssignGuideResult, { description: 'Assigns a guide to a booking or part of it. Staff decide: whether he is eligible is told by `eligibleGuides` and not checked here; nobody is assigned twice at once.' })
   @VisibleTo('STAFF', 'ADMINISTRATOR')
   assignGuide(
     @Ctx() ctx: RequestContext,

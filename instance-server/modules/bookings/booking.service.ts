@@ -9,6 +9,7 @@ import { bookingRepository as repository } from './booking.repository.js';
 import { type Booking, type BookingConnection, BookingOrder, type GuideAssignment } from './booking.type.js';
 import type { CommandDependencies } from './commands/shared.js';
 
+const byIdLoader = {};
 const assignmentsLoader = {};
 
 /** Responsible for reading bookings; each change is a command of its own under commands/. */
@@ -18,6 +19,20 @@ export class BookingService {
   async find(ctx: RequestContext, id: string): Promise<Booking | null> {
     if (!isUuid(id)) return null;
     return (await repository.find(this.deps.database.app.sql, bookingScope(ctx), id)) ?? null;
+  }
+
+  /** Like `find`, one statement for all that a request asks for. */
+  load(ctx: RequestContext, id: string): Promise<Booking | undefined> {
+    return ctx
+      .loader<string, Booking | undefined>(
+        byIdLoader,
+        () =>
+          new DataLoader(async (ids) => {
+            const byId = new Map((await repository.byIds(this.deps.database.app.sql, bookingScope(ctx), ids)).map((booking) => [booking.id, booking]));
+            return ids.map((wanted) => byId.get(wanted));
+          }),
+      )
+      .load(id);
   }
 
   async list(

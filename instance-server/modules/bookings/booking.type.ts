@@ -132,7 +132,7 @@ export class BookingConnection {
 }
 
 @ObjectType({ implements: UserError, description: 'The guide is assigned elsewhere in this house at that time. Nothing was changed.' })
-@VisibleTo('STAFF', 'ADMINISTRATOR')
+@VisibleTo('GUIDE', 'STAFF', 'ADMINISTRATOR')
 export class GuideUnavailableError extends UserError {
   override readonly code = UserErrorCode.GUIDE_UNAVAILABLE;
 

@@ -1,2 +1,4 @@
+export { BookingRequestsResolver, GuideRequestResolver, GuideRequestsResolver } from './request.resolver.js';
+export { RequestService } from './request.service.js';
 export { GuideReleaseResolver, GuideTermsResolver } from './terms.resolver.js';
 export { TermsService } from './terms.service.js';

@@ -14,6 +14,7 @@ export enum UserErrorCode {
   INVALID_TOKEN = 'INVALID_TOKEN',
   ALREADY_EXISTS = 'ALREADY_EXISTS',
   PARTNER_UNAVAILABLE = 'PARTNER_UNAVAILABLE',
+  REQUEST_CLOSED = 'REQUEST_CLOSED',
 }
 registerEnumType(UserErrorCode, { name: 'UserErrorCode', description: 'Stable code of an expected outcome that is not success.' });
 
