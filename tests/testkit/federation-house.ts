@@ -43,6 +43,8 @@ export interface Person {
   readonly displayName: string;
   /** By start. */
   readonly bookings: PlantedBooking[];
+  /** He is asked for the booking without a guide, and has not answered. */
+  readonly requestId: string;
 }
 
 export interface CalendarEntry {
@@ -147,10 +149,22 @@ export class House {
     };
     const id = await this.records.guide({ ...profile, globalId: globalId ?? undefined, offerIds: this.offers.map((offer) => offer.id) });
     const account = await this.#account(['GUIDE'], name, id);
-    const guide: Person = { id, globalId, ...profile, account, displayName: `${profile.firstName} ${profile.lastName}`, bookings: [] };
+    const requestId = await this.#plantRequest(id, at(firstHour));
+    const guide: Person = { id, globalId, ...profile, account, displayName: `${profile.firstName} ${profile.lastName}`, bookings: [], requestId };
     this.guides.set(name, guide);
     for (const hour of [firstHour, firstHour + 1]) guide.bookings.push(await this.plantBooking(`${name} booking at ${hour}`, id, at(hour)));
     return guide;
+  }
+
+  async #plantRequest(guideId: string, createdAt: Date): Promise<string> {
+    const [booking] = this.unassigned;
+    if (!booking) throw new Error('plant the staff first');
+    const [planted] = await this.records.query<{ id: string }>(
+      `insert into guide_request (id, booking_id, guide_id, offer_id, start_at, end_at, language, deadline, state, created_at)
+       select gen_random_uuid(), b.id, $2, b.offer_id, b.start_at, b.end_at, b.language, b.start_at, 'OPEN', $3 from booking b where b.id = $1 returning id`,
+      [booking.id, guideId, createdAt],
+    );
+    return planted?.id ?? '';
   }
 
   /** An hour long. */

@@ -33,7 +33,7 @@ export interface FederationOptions {
  *
  * Guides: `greta` is one person in alpha, beta and gamma, coupled by pairs; `gwen` in alpha and beta; `solo` is in every
  * house another person, coupled with nobody. Each has an account in each of his houses and two bookings of an hour, at
- * hours of his own. Each house has staff, an administrator, two offers, a booking without guide and a cancelled one.
+ * hours of his own, and is asked for the booking without guide. Each house has staff, an administrator, two offers, a booking without guide and a cancelled one.
  * Every personal text is a canary.
  */
 export interface Federation {

@@ -32,6 +32,10 @@ booking by id                    | own         -          -          all        
 cancelled booking by id          | -           -          -          all         all         | -          -         -          -          | -           | -          -           | 401      401
 guides                           | role        role       role       all         all         | role       role      home       home       | home        | role       home        | 401      401
 guides for alpha’s offer         | role        role       role       all         all         | role       role      -          -          | -           | role       -           | 401      401
+requests                         | own         own        own        all         all         | home       home      home       home       | home        | home       home        | 401      401
+requests to the guide            | own         -          -          all         all         | -          -         -          -          | -           | -          -           | 401      401
+open requests of the guide       | own         -          -          all         all         | -          -         -          -          | -           | -          -           | 401      401
+who was asked for a booking      | -           -          -          all         all         | -          -         -          -          | -           | -          -           | 401      401
 offer by id                      | all         all        all        all         all         | -          -         -          -          | -           | -          -           | 401      401
 offers                           | all         all        all        all         all         | home       home      home       home       | home        | home       home        | 401      401
 waiting couplings                | role        role       role       all         all         | role       role      home       home       | home        | role       home        | 401      401
@@ -45,6 +49,10 @@ book the guide                   | role        role       role       any        
 release the guide                | role        role       role       any         any         | role       role      -          -          | -           | role       -           | 401      401
 limit the guide                  | role        role       role       any         any         | role       role      -          -          | -           | role       -           | 401      401
 count foreign bookings           | any         -          -          role        role        | -          -         role       role       | role        | -          role        | 401      401
+ask guides for it                | role        role       role       any         any         | role       role      -          -          | -           | role       -           | 401      401
+accept a request                 | any         -          -          role        role        | -          -         role       role       | role        | -          role        | 401      401
+decline a request                | any         -          -          role        role        | -          -         role       role       | role        | -          role        | 401      401
+withdraw a request               | role        role       role       any         any         | role       role      -          -          | -           | role       -           | 401      401
 change the offer                 | role        role       role       any         any         | role       role      -          -          | -           | role       -           | 401      401
 end the coupling with gamma      | any         -          -          any         any         | -          -         -          -          | any         | -          -           | 401      401
 confirm the coupling with gamma  | -           -          -          role        role        | -          -         role       role       | role        | -          role        | 401      401

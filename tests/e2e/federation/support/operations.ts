@@ -35,6 +35,7 @@ export function variablesAbout(house: House, { couplings }: Federation, texts: T
   const input = (members: Variables): Variables => ({ input: members });
   return {
     'accept-coupling': input({ couplingId, guideId }),
+    'accept-guide-request': input({ requestId: guide.requestId, idempotencyKey: key }),
     'accounts': { first: 200 },
     'accept-invitation': input({ token: `${house.code}.${texts('token')}`, password: texts('password') }),
     'assign-guide': input({ bookingId, guideId, expectedVersion: 1, idempotencyKey: key }),
@@ -49,10 +50,12 @@ export function variablesAbout(house: House, { couplings }: Federation, texts: T
     'create-booking': input({ idempotencyKey: key, offerId, customer, guideIds: [guideId], notes: texts('notes'), partySize: 3, language: 'de', time: { start: at(6).toISOString() } }),
     'create-guide': input({ idempotencyKey: key, firstName: texts('first name'), lastName: texts('last name'), email: customer.email, phone: customer.phone, languages: ['de'], offerIds: [offerId] }),
     'create-offer': input({ idempotencyKey: key, title: texts('title'), description: texts('description'), durationMinutes: 60, languages: ['de'], priceAmount: 100 }),
+    'decline-guide-request': input({ requestId: guide.requestId }),
     'delete-booking': input({ bookingId, expectedVersion: 1, idempotencyKey: key }),
     'end-coupling': input({ couplingId }),
     'guide-calendar': { id: guide.globalId ?? guideId, range },
     'guide-profile': { id: guideId },
+    'guide-requests': { filter: { guideId, bookingId, state: 'OPEN' }, first: 200 },
     'guide-terms': { id: guideId },
     'guides': { filter: { offerId }, first: 200, range },
     'instances': {},
@@ -62,10 +65,12 @@ export function variablesAbout(house: House, { couplings }: Federation, texts: T
     'logout': { allSessions: true },
     'me': {},
     'my-calendar': { range },
+    'my-requests': {},
     'offers': { first: 200 },
     'rebook-booking': input({ bookingId, expectedVersion: 1, idempotencyKey: key, customer, notes: texts('notes'), offerId, guideIds: [guideId], time: { start: at(7).toISOString() } }),
     'refresh-session': input({ refreshToken: `${house.code}.${texts('token')}` }),
     'request-coupling': input({ guideId, instance: house.code, idempotencyKey: key }),
+    'request-guides': input({ bookingId, guideIds: [guideId], expectedVersion: 1, idempotencyKey: key, deadline: at(0).toISOString() }),
     'request-password-reset': input({ instance: house.code, email: house.staff.email }),
     'reset-password': input({ token: `${house.code}.${texts('token')}`, password: texts('password') }),
     'reset-assignment': input({ assignmentId: booking?.assignmentId, expectedVersion: 1, idempotencyKey: key }),
@@ -74,6 +79,7 @@ export function variablesAbout(house: House, { couplings }: Federation, texts: T
     'set-guide-releases': input({ guideId, expectedVersion: 1, releases: [{ offerId, languages: ['de'], ageGroups: ['YOUTH'] }] }),
     'update-account': input({ accountId: house.staff.id, expectedVersion: 1, disabled: true }),
     'update-guide': input({ guideId, expectedVersion: 1, firstName: texts('first name'), email: customer.email, offerIds: [offerId] }),
+    'withdraw-guide-request': input({ requestId: guide.requestId }),
     'update-offer': input({ offerId, expectedVersion: 1, title: texts('title'), description: texts('description') }),
   };
 }

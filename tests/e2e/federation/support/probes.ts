@@ -44,6 +44,16 @@ const greta = ({ alpha }: Federation): string => alpha.guide('greta').id;
 const gretasBooking = ({ alpha }: Federation): PlantedBooking => alpha.guide('greta').bookings[0] as PlantedBooking;
 const byName = (house: House): string[] => [...house.guides.keys()].sort((one, other) => (house.guide(one).lastName < house.guide(other).lastName ? -1 : 1));
 
+const byHour = (house: House): string[] => [...house.guides.keys()].sort((one, other) => (house.guide(other).bookings[0]?.start ?? '').localeCompare(house.guide(one).bookings[0]?.start ?? ''));
+
+/** The customer of the booking asked about is for staff alone: nobody is assigned to it. */
+function request(house: House, name: string, viewer: Viewer): Record<string, unknown> {
+  const { id, displayName, requestId } = house.guide(name);
+  const [booking] = house.unassigned as [PlantedBooking];
+  const seen = viewer.guide === undefined ? { id: booking.id, customer: booking.customer } : null;
+  return { id: requestId, state: 'OPEN', offer: booking.offer, instance: { code: house.code }, guide: { id, displayName }, booking: seen };
+}
+
 const bookings = (head: string, argument: string, variables: Probe['variables'], select: (all: PlantedBooking[], house: House) => PlantedBooking[]): Probe => ({
   document: `query ${head} { bookings(${argument}) { edges { node { ${BOOKING} } } } }`,
   variables,
@@ -167,6 +177,31 @@ export const PROBES: Readonly<Record<string, Probe>> = {
     answer: (house) => ({ guides: edges(byName(house).map((name) => profile(house, name))) }),
     nothing: { guides: { edges: [] } },
   },
+  requests: {
+    document: '{ guideRequests { edges { node { id state offer { id title } instance { code } guide { id displayName } booking { id customer { name email phone } } } } } }',
+    variables: () => ({}),
+    // The newest first, and each was planted at the hour of his first booking.
+    answer: (house, viewer) => ({ guideRequests: edges(byHour(house).filter((name) => viewer.guide === undefined || viewer.guide === name).map((name) => request(house, name, viewer))) }),
+    nothing: { guideRequests: { edges: [] } },
+  },
+  'requests to the guide': {
+    document: 'query ($id: ID) { guideRequests(filter: { guideId: $id }) { edges { node { id } } } }',
+    variables: (federation) => ({ id: greta(federation) }),
+    answer: (house) => ({ guideRequests: edges([{ id: house.guide('greta').requestId }]) }),
+    nothing: { guideRequests: { edges: [] } },
+  },
+  'open requests of the guide': {
+    document: 'query ($id: ID!) { guide(id: $id) { openRequests { id } } }',
+    variables: (federation) => ({ id: greta(federation) }),
+    answer: (house) => ({ guide: { openRequests: [{ id: house.guide('greta').requestId }] } }),
+    nothing: { guide: null },
+  },
+  'who was asked for a booking': {
+    document: 'query ($id: ID!) { booking(id: $id) { requests { id } } }',
+    variables: ({ alpha }) => ({ id: alpha.unassigned[0]?.id }),
+    answer: (house) => ({ booking: { requests: byHour(house).map((name) => ({ id: house.guide(name).requestId })) } }),
+    nothing: { booking: null },
+  },
   'offer by id': {
     document: `query ($id: ID!) { offer(id: $id) { id title } }`,
     variables: ({ alpha }) => ({ id: alpha.offers[0]?.id }),
@@ -195,6 +230,10 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   'release the guide': change('setGuideReleases', 'SetGuideReleasesInput', (federation) => ({ guideId: greta(federation), expectedVersion: 1, releases: [] }), 'input.guideId'),
   'limit the guide': change('setGuideLimits', 'SetGuideLimitsInput', (federation) => ({ guideId: greta(federation), expectedVersion: 1 }), 'input.guideId'),
   'count foreign bookings': change('setForeignBookingsCounted', 'SetForeignBookingsCountedInput', (federation) => ({ guideId: greta(federation), expectedVersion: 1, counted: true }), 'input.guideId'),
+  'ask guides for it': change('requestGuides', 'RequestGuidesInput', (federation) => ({ idempotencyKey: randomUUID(), bookingId: gretasBooking(federation).id, guideIds: [greta(federation)], expectedVersion: 1, deadline: `${DAY}T00:00:00Z` }), 'input.bookingId'),
+  'accept a request': change('acceptGuideRequest', 'AcceptGuideRequestInput', ({ alpha }) => ({ idempotencyKey: randomUUID(), requestId: alpha.guide('greta').requestId }), 'input.requestId'),
+  'decline a request': change('declineGuideRequest', 'GuideRequestInput', ({ alpha }) => ({ requestId: alpha.guide('greta').requestId }), 'input.requestId'),
+  'withdraw a request': change('withdrawGuideRequest', 'GuideRequestInput', ({ alpha }) => ({ requestId: alpha.guide('greta').requestId }), 'input.requestId'),
   'change the offer': change('updateOffer', 'UpdateOfferInput', ({ alpha }) => ({ offerId: alpha.offers[0]?.id, expectedVersion: 1, title: 'none' }), 'input.offerId'),
   'end the coupling with gamma': change('endCoupling', 'CouplingInput', ({ couplings }) => ({ couplingId: couplings['greta alpha-gamma'] }), 'input.couplingId'),
   'confirm the coupling with gamma': change('confirmCoupling', 'CouplingInput', ({ couplings }) => ({ couplingId: couplings['greta alpha-gamma'] }), 'input.couplingId'),

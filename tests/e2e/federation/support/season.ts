@@ -56,6 +56,7 @@ export class Season {
     const { guideId, offerId } = await this.#catalogue(staff);
     const guide = await this.#newcomer(guideId, staff);
     await this.#bookings(guideId, offerId, staff);
+    await this.#requests(guideId, offerId, staff, guide);
     await this.#administrate();
     for (const [who, token] of [['staff', staff], ['guide', guide]] as const) await this.#look(who, guideId, token);
     if (partner) await this.#couple(partner, guideId, guide, staff);
@@ -135,6 +136,23 @@ export class Season {
     await this.#change('staff', 'delete-booking', { idempotencyKey: randomUUID(), bookingId: mistake.booking.id, expectedVersion: mistake.booking.version }, staff);
     const lasting = await create(4, [guideId]);
     await this.#run('staff', 'booking', { id: lasting.booking.id }, staff);
+  }
+
+  /** The guide is asked three times: he accepts, declines, and is asked no more. */
+  async #requests(guideId: string, offerId: string, staff: string, guide: string): Promise<void> {
+    const month = Date.now() + 30 * 86_400_000;
+    const ask = async (hour: number): Promise<{ requestId: string }> => {
+      const start = new Date(month + hour * 3_600_000).toISOString();
+      const { booking } = await this.#change<{ booking: { id: string } }>('staff', 'create-booking', { idempotencyKey: randomUUID(), offerId, customer: this.#customer(), notes: this.#plant('notes'), time: { start } }, staff);
+      const { requests } = await this.#change<{ requests: { id: string }[] }>('staff', 'request-guides', { idempotencyKey: randomUUID(), bookingId: booking.id, expectedVersion: 1, guideIds: [guideId], deadline: start }, staff);
+      return { requestId: requests[0]?.id ?? '' };
+    };
+    const [taken, declined, withdrawn] = [await ask(1), await ask(3), await ask(5)];
+    for (const [who, token] of [['guide', guide], ['staff', staff]] as const) await this.#run(who, 'guide-requests', { first: 200 }, token);
+    await this.#run('guide', 'my-requests', {}, guide);
+    await this.#change('guide', 'accept-guide-request', { ...taken, idempotencyKey: randomUUID() }, guide);
+    await this.#change('guide', 'decline-guide-request', declined, guide);
+    await this.#change('staff', 'withdraw-guide-request', withdrawn, staff);
   }
 
   async #administrate(): Promise<void> {
