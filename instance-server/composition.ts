@@ -15,9 +15,11 @@ import {
   GrantService,
   LinkDirectory,
   LinkService,
+  type PartnerActions,
   PartnerClient,
   PartnerService,
 } from './modules/links/index.js';
+import { AssignmentKind, Delivery, DrainLocks, Drains, kindsOf, SyncMetrics, SyncReceipt } from './modules/replication/index.js';
 import { SettingsResolver, SettingsStore } from './modules/settings/index.js';
 import {
   BookingRequestsResolver,
@@ -78,7 +80,15 @@ export async function composeInstance(config: InstanceConfig, logger: Logger, cl
   const partners = new PartnerClient(clock, code);
   const couplings = new CouplingService(database, directory, partners, audit);
   const links = new LinkService(database, directory, partners, secret, settings, audit, clock, ownEndpoint);
-  const partnerService = new PartnerService(database, directory, verifier, clock, code, new CouplingActions(directory, audit, code).actions());
+  // What replicates, by the modules it is of; and what partners may ask for, likewise.
+  const kinds = kindsOf([new AssignmentKind(config.LIMIT_FOREIGN_BOOKINGS)]);
+  const syncMetrics = new SyncMetrics();
+  const drains = new Drains(database, directory, new Delivery(database, partners, kinds, syncMetrics, clock), new DrainLocks(database.workerUrl), events, clock, logger);
+  const partnerActions: PartnerActions = new Map([
+    ...new CouplingActions(directory, audit, code).actions(),
+    ['sync/deliver', new SyncReceipt(kinds, syncMetrics).action()],
+  ]);
+  const partnerService = new PartnerService(database, directory, verifier, clock, code, partnerActions);
 
   const resolvers = new Map<ResolverClass, object>([
     [FederationResolver, new FederationResolver(guides, sdl)],
@@ -118,6 +128,8 @@ export async function composeInstance(config: InstanceConfig, logger: Logger, cl
     grants,
     links,
     partnerService,
+    drains,
+    syncMetrics,
     container: {
       get(cls: unknown): object {
         const found = resolvers.get(cls as ResolverClass);
@@ -126,6 +138,7 @@ export async function composeInstance(config: InstanceConfig, logger: Logger, cl
       },
     },
     async close(): Promise<void> {
+      await drains.stop();
       await events.close();
       await partners.close();
       await database.close();

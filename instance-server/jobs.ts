@@ -7,12 +7,15 @@ import { newToken, sha256Hex } from './platform/crypto.js';
 import type { JobPayloads } from './platform/jobs.js';
 import { createMailer } from './platform/mail.js';
 
-/** Expired records are removed at ten past every hour; each statement is harmless when it runs twice. */
-const CRONTAB = '10 * * * * clean-up';
+/**
+ * Expired records are removed at ten past every hour; each statement is harmless when it runs twice. Every minute somebody looks
+ * whether anything waits for partners: the queue wakes, and carries nothing.
+ */
+const CRONTAB = '10 * * * * clean-up\n* * * * * sweep';
 
 /** Background work of this process: any number of replicas share it through the database. */
 export async function startJobs(instance: Instance, config: InstanceConfig, logger: Logger): Promise<{ stop(): Promise<void> }> {
-  const { database, clock, settings } = instance;
+  const { database, clock, settings, drains } = instance;
   const mailer = createMailer({ smtpUrl: config.SMTP_URL, directory: config.MAIL_DIRECTORY, from: config.MAIL_FROM });
 
   const tasks: TaskList = {
@@ -51,6 +54,7 @@ export async function startJobs(instance: Instance, config: InstanceConfig, logg
         throw new Error('the mail server did not take the mail');
       });
     },
+    sweep: () => drains.sweep(),
     async 'clean-up'() {
       const now = clock.now();
       const retention = new Date(now.getTime() - config.IDEMPOTENCY_RETENTION_HOURS * 3_600_000);

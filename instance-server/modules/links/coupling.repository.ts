@@ -10,7 +10,14 @@ export const couplingRepository = {
     return tx.selectFrom('coupling').selectAll().where('id', '=', id).executeTakeFirst();
   },
 
+  /** With its guide's row first: that is the written order, and who activates it must not miss an assignment made at that moment. */
   async lock(tx: Tx, id: string): Promise<CouplingRow | undefined> {
+    await tx
+      .selectFrom('guide')
+      .select('id')
+      .where('id', '=', (eb) => eb.selectFrom('coupling').select('coupling.guide_id').where('coupling.id', '=', id))
+      .forNoKeyUpdate()
+      .execute();
     return tx.selectFrom('coupling').selectAll().where('id', '=', id).forUpdate().executeTakeFirst();
   },
 

@@ -118,6 +118,11 @@ export class LinkDirectory {
     return this.#byId.get(id);
   }
 
+  /** Those over which anything may be exchanged now. */
+  open(): KnownLink[] {
+    return [...this.#byId.values()].filter((link) => link.isOpen);
+  }
+
   coupling(id: string): KnownCoupling | undefined {
     return this.#couplings.get(id);
   }

@@ -37,8 +37,11 @@ export interface PartnerAction {
   schema: z.ZodType;
   /** Whether it is heard while the link is suspended. */
   whileSuspended?: boolean;
-  /** Gives the answer's body. @throws PartnerCallError */
-  apply(tx: Tx, link: KnownLink, message: unknown, now: Date): Promise<Record<string, unknown>>;
+  /**
+   * Gives the answer's body; or a refusal that is told after what was written here is kept, which a thrown one undoes.
+   * @throws PartnerCallError
+   */
+  apply(tx: Tx, link: KnownLink, message: unknown, now: Date): Promise<Record<string, unknown> | PartnerCallError>;
 }
 
 /** By the path under /partner/v1; each module that talks with partners gives its own. */

@@ -24,7 +24,8 @@ export class PartnerRefusal extends Error {
 /** Calls a partner with a token signed by our link key over the hash of the body, each with a breaker of its own. */
 export class PartnerClient {
   readonly #policies = new Map<string, IPolicy>();
-  readonly #agent = new Agent({ connect: { timeout: 2_000 }, maxResponseSize: MAX_ANSWER_BYTES });
+  // Kept longer than partners are silent in between, so that a change does not wait for a connection.
+  readonly #agent = new Agent({ connect: { timeout: 2_000 }, maxResponseSize: MAX_ANSWER_BYTES, keepAliveTimeout: 30_000, keepAliveMaxTimeout: 60_000 });
 
   constructor(
     private readonly clock: Clock,

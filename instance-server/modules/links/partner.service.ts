@@ -27,7 +27,7 @@ export class PartnerService {
     if (!known) throw new PartnerCallError(404, 'UNKNOWN_ACTION');
     const message = this.#parse(known, body);
     const now = this.clock.now();
-    return this.database.worker.transaction(async (tx) => {
+    const answer = await this.database.worker.transaction(async (tx) => {
       const fresh = await tx
         .insertInto('used_token')
         .values({ issuer: link.partnerCode, jti: String(claims.jti), expires_at: new Date((claims.exp + 60) * 1000) })
@@ -37,6 +37,8 @@ export class PartnerService {
       if (!fresh) throw new PartnerCallError(409, 'REPLAYED');
       return known.apply(tx, link, message, now);
     });
+    if (answer instanceof PartnerCallError) throw answer;
+    return answer;
   }
 
   async #authenticate(token: string, action: string, body: string, known: PartnerAction | undefined) {

@@ -13,11 +13,24 @@ export interface Item extends RecordName {
   kind: string;
 }
 
-/** Where a batch comes from: the open link, the partner's incarnation and our time of receipt. */
+/** A coupling that a batch names, as it stands under its lock. */
+export interface ReceivingCoupling {
+  id: string;
+  /** Set for every active one. */
+  guideId: string | null;
+  state: string;
+  paused: boolean;
+}
+
+/**
+ * Where a batch comes from: the open link, the partner's incarnation and our time of receipt. The rows of the guides concerned are
+ * locked, by id, and the couplings that the batch names after them.
+ */
 export interface Receipt {
   link: KnownLink;
   incarnation: number;
   now: Date;
+  couplings: ReadonlyMap<string, ReceivingCoupling>;
 }
 
 /**
@@ -44,6 +57,8 @@ export interface ReplicatedKind<T extends Item = Item> {
   readonly order: number;
   /** Whether it is sent and taken while the coupling is paused. */
   readonly whilePaused: boolean;
+  /** Whether it is taken for couplings that are not active, too; otherwise refused before `apply`. */
+  readonly inAnyState?: boolean;
   /** The whitelist, strict: members not named are refused. */
   readonly schema: z.ZodType<T>;
   /** The whitelisted projections as they stand; a record that is not among them is not sent and stops waiting. */
@@ -53,9 +68,16 @@ export interface ReplicatedKind<T extends Item = Item> {
    * @throws ItemRefusal with the index within `items`
    */
   apply(tx: Tx, receipt: Receipt, items: readonly T[]): Promise<readonly unknown[] | undefined>;
-  /** What the partner answered, in the transaction that lets the records stop waiting. The answers are not believed beyond their schema. */
+  /**
+   * What the partner answered, in the transaction that lets the records stop waiting and before anything else in it, so that guides can
+   * be locked first. Called for every batch with items of this kind that were answered; the answers are not believed beyond their schema.
+   */
   answered?(tx: Tx, link: KnownLink, answers: readonly { item: T; answer: unknown }[]): Promise<void>;
 }
 
 /** Every kind this instance knows; an item of another kind is refused as MALFORMED. */
 export type ReplicatedKinds = ReadonlyMap<string, ReplicatedKind>;
+
+/** Each module's kinds, in the order in which they are sent and applied. */
+export const kindsOf = (kinds: readonly ReplicatedKind[]): ReplicatedKinds =>
+  new Map(kinds.toSorted((one, other) => one.order - other.order).map((kind) => [kind.kind, kind]));

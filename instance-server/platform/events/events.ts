@@ -44,6 +44,12 @@ export async function publish(tx: Tx, event: InstanceEvent): Promise<void> {
   await sql`select pg_notify(${CHANNEL}, ${JSON.stringify(event)})`.execute(tx);
 }
 
+/** Many at once, in one statement. */
+export async function publishAll(tx: Tx, events: readonly InstanceEvent[]): Promise<void> {
+  if (events.length === 0) return;
+  await sql`select pg_notify(${CHANNEL}, event) from unnest(${events.map((event) => JSON.stringify(event))}::text[]) event`.execute(tx);
+}
+
 /** Reads again what an event made stale, until it succeeds: a replica must not go on with keys or settings that were replaced. */
 export function reloadPersistently(load: () => Promise<unknown>): void {
   const persistently = retry(handleAll, { maxAttempts: Number.MAX_SAFE_INTEGER, backoff: new ExponentialBackoff({ initialDelay: 50, maxDelay: 2_000 }) });

@@ -1,0 +1,152 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { ExponentialBackoff, type IBackoff } from 'cockatiel';
+import type { Logger } from 'pino';
+import type { Clock } from '../../platform/clock.js';
+import type { Database } from '../../platform/database/database.js';
+import type { EventHub } from '../../platform/events/events.js';
+import { type LinkDirectory, PartnerRefusal } from '../links/index.js';
+import type { Delivery } from './delivery.js';
+import type { DrainLocks } from './drain-locks.js';
+import { outboxRepository as outbox } from './outbox.repository.js';
+import { peerRepository as peers } from './peer.repository.js';
+
+const backoff = new ExponentialBackoff({ initialDelay: 200, maxDelay: 30_000 });
+
+/** How often each partner is looked at without being asked: refused records become due by time. */
+const TICK_MS = 5_000;
+
+/** Names a failure for operators; what a partner or a driver says is not repeated. */
+const codeOf = (error: unknown): string => (error instanceof PartnerRefusal ? error.code.replaceAll(/[^A-Z_]/g, '').slice(0, 64) || 'REFUSED' : 'UNREACHABLE');
+
+/** The sending to one partner: one run at a time, its own patience. */
+class Drain {
+  #wanted = false;
+  #running: Promise<void> | undefined;
+  #waiting: AbortController | undefined;
+  #patience: IBackoff<unknown> | undefined;
+  #stopped = false;
+
+  constructor(
+    private readonly work: () => Promise<void>,
+    private readonly failed: (error: unknown) => Promise<void>,
+  ) {}
+
+  /** While a partner that failed is left alone this waits too, unless it is to be `now`. */
+  wake(now = false): void {
+    this.#wanted = true;
+    if (now) this.#waiting?.abort();
+    this.#running ??= this.#run().finally(() => {
+      this.#running = undefined;
+      // Woken between the last look and here.
+      if (this.#wanted && !this.#stopped) this.wake();
+    });
+  }
+
+  async #run(): Promise<void> {
+    while (this.#wanted && !this.#stopped) {
+      this.#wanted = false;
+      try {
+        await this.work();
+        this.#patience = undefined;
+      } catch (error) {
+        await this.failed(error);
+        if (this.#stopped) return;
+        this.#patience = this.#patience?.next(undefined) ?? backoff.next();
+        this.#waiting = new AbortController();
+        await pause(this.#patience.duration, undefined, { signal: this.#waiting.signal, ref: false }).catch(() => undefined);
+        this.#waiting = undefined;
+        this.#wanted = true;
+      }
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#waiting?.abort();
+    await this.#running;
+  }
+}
+
+/**
+ * Responsible for delivering what waits: a drain for each open link, woken by changes, by the sweep and by time. A partner that is slow
+ * or dead delays no other; there is no last attempt.
+ */
+export class Drains {
+  readonly #drains = new Map<string, Drain>();
+  #tick: NodeJS.Timeout | undefined;
+  #unlisten: (() => void) | undefined;
+  #stopped = false;
+
+  constructor(
+    private readonly database: Database,
+    private readonly directory: LinkDirectory,
+    private readonly delivery: Delivery,
+    private readonly locks: DrainLocks,
+    private readonly events: EventHub,
+    private readonly clock: Clock,
+    private readonly logger: Logger,
+  ) {}
+
+  start(): void {
+    this.#unlisten = this.events.listen((event) => {
+      if (event.kind === 'outbox') this.wake(event.linkId);
+      if (event.kind === 'links' || event.kind === 'gap') void this.#linksChanged().catch(() => undefined);
+    });
+    this.#tick = setInterval(() => void this.sweep().catch(() => undefined), TICK_MS);
+    this.#tick.unref();
+    void this.sweep().catch(() => undefined);
+  }
+
+  /** Something waits for this partner. `now`: he is believed to answer again, so do not wait any longer. */
+  wake(linkId: string, now = false): void {
+    if (this.#stopped) return;
+    let drain = this.#drains.get(linkId);
+    if (!drain) {
+      drain = new Drain(
+        () => this.#drain(linkId),
+        (error) => this.#failed(linkId, error),
+      );
+      this.#drains.set(linkId, drain);
+    }
+    drain.wake(now);
+  }
+
+  /** Looks after every open link, whether or not anybody said that something waits. */
+  async sweep(): Promise<void> {
+    await this.directory.fresh();
+    for (const link of this.directory.open()) this.wake(link.id);
+  }
+
+  /** Another state of a link or coupling: what was refused or waited for its sake is tried again. */
+  async #linksChanged(): Promise<void> {
+    await this.directory.fresh();
+    for (const link of this.directory.open()) {
+      await outbox.retry(this.database.worker.sql, link.id, true);
+      this.wake(link.id);
+    }
+  }
+
+  async #drain(linkId: string): Promise<void> {
+    await this.directory.fresh();
+    const link = this.directory.byId(linkId);
+    if (!link?.isOpen) return;
+    // Whoever commits while this is let go is heard of by its event, and looked for again.
+    await this.locks.within(linkId, async () => {
+      while (!this.#stopped && (await this.delivery.step(link)) === 'MORE');
+    });
+  }
+
+  async #failed(linkId: string, error: unknown): Promise<void> {
+    const code = codeOf(error);
+    this.logger.debug({ code, partner: this.directory.byId(linkId)?.partnerCode }, 'a delivery failed; it is tried again');
+    await peers.update(this.database.worker.sql, linkId, { last_error: code, last_error_at: this.clock.now() }).catch(() => undefined);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearInterval(this.#tick);
+    this.#unlisten?.();
+    await Promise.all([...this.#drains.values()].map((drain) => drain.stop()));
+    await this.locks.close();
+  }
+}

@@ -1,0 +1,36 @@
+import { z } from 'zod';
+
+/** At most this many items in one batch, and this many bytes of them. */
+export const MAX_ITEMS = 100;
+export const MAX_BATCH_BYTES = 60 * 1024;
+
+const counter = z.int().min(0).max(2_147_483_647);
+const positive = z.int().min(1).max(2_147_483_647);
+
+/** `sync/deliver`: what changed at the sender. Items are checked one by one, so that a refusal names the one that cannot be taken. */
+export const deliverMessage = z.strictObject({
+  /** Of the sender; raised when it was restored from an older state. */
+  incarnation: positive,
+  /** Counts the sender's batches over this link; the same number and id until the batch is acknowledged. */
+  number: positive,
+  id: z.uuid(),
+  items: z.array(z.unknown()).min(1).max(MAX_ITEMS),
+  /** Whether nothing else waited for the receiver when this was read. */
+  complete: z.boolean(),
+});
+export type DeliverMessage = z.infer<typeof deliverMessage>;
+
+/** What every item has. */
+export const itemHead = z.looseObject({ kind: z.string().max(16), couplingId: z.uuid(), recordId: z.uuid() });
+
+export const deliverAnswer = z.object({
+  number: positive,
+  answers: z.array(z.tuple([z.int().min(0).max(MAX_ITEMS), z.unknown()])).max(MAX_ITEMS),
+});
+
+/** Facts of `ITEM_REFUSED`. */
+export const itemRefused = z.object({ item: z.int().min(0).max(MAX_ITEMS), reason: z.string().regex(/^[A-Z_]{1,64}$/) });
+
+/** Facts of `INCARNATION_UNKNOWN`: what the receiver has seen of the sender. */
+export const received = z.object({ incarnation: counter, number: counter, id: z.uuid().nullable() });
+export type Received = z.infer<typeof received>;

@@ -1,0 +1,114 @@
+import { sql } from 'kysely';
+import type { Tx } from '../../platform/database/database.js';
+import { type KnownLink, type PartnerAction, PartnerCallError } from '../links/index.js';
+import { type Item, ItemRefusal, type Receipt, type ReceivingCoupling, type ReplicatedKinds } from './kinds.js';
+import { type DeliverMessage, deliverMessage, itemHead } from './messages.js';
+import { type PeerRow, peerRepository as peers } from './peer.repository.js';
+import type { SyncMetrics } from './metrics.js';
+
+/**
+ * Responsible for taking what partners deliver: all of a batch or nothing, in the transaction that remembers its number, so that a
+ * batch that comes again has no second effect.
+ */
+export class SyncReceipt {
+  constructor(
+    private readonly kinds: ReplicatedKinds,
+    private readonly metrics: SyncMetrics,
+  ) {}
+
+  action(): PartnerAction {
+    return { schema: deliverMessage, apply: (tx, link, message, now) => this.#deliver(tx, link, message as DeliverMessage, now) };
+  }
+
+  async #deliver(tx: Tx, link: KnownLink, message: DeliverMessage, now: Date): Promise<Record<string, unknown>> {
+    try {
+      const items = this.#parse(message.items);
+      const couplings = await this.#lockCouplings(tx, link, items);
+      const peer = await peers.lock(tx, link.id);
+      if (!peer) throw new PartnerCallError(403, 'LINK_NOT_OPEN');
+      checkNumber(peer, message);
+      this.#checkCouplings(items, couplings);
+      const answers = await this.#apply(tx, { link, incarnation: message.incarnation, now, couplings }, items);
+      await peers.update(tx, link.id, {
+        received_number: message.number,
+        received_id: message.id,
+        partner_incarnation: message.incarnation,
+        last_contact_at: now,
+        ...(message.complete && { complete_at: now }),
+      });
+      return { number: message.number, answers };
+    } catch (error) {
+      if (!(error instanceof ItemRefusal)) throw error;
+      this.metrics.refused(link, error.code, 'in');
+      throw new PartnerCallError(409, 'ITEM_REFUSED', { item: error.index, reason: error.code });
+    }
+  }
+
+  #parse(raw: readonly unknown[]): Item[] {
+    const seen = new Set<string>();
+    return raw.map((item, index) => {
+      const head = itemHead.safeParse(item);
+      const parsed = head.success ? this.kinds.get(head.data.kind)?.schema.safeParse(item) : undefined;
+      if (!parsed?.success) throw new ItemRefusal(index, 'MALFORMED');
+      const { kind, couplingId, recordId } = parsed.data;
+      const name = `${kind} ${couplingId} ${recordId}`.toLowerCase();
+      if (seen.has(name)) throw new ItemRefusal(index, 'MALFORMED');
+      seen.add(name);
+      return parsed.data;
+    });
+  }
+
+  /** Guides first, by id, then couplings: the written order. Only those of this link are found. */
+  async #lockCouplings(tx: Tx, link: KnownLink, items: readonly Item[]): Promise<Map<string, ReceivingCoupling>> {
+    const ids = [...new Set(items.map((item) => item.couplingId))];
+    await sql`
+      select 1 from guide
+      where id in (select c.guide_id from coupling c where c.id = any(${ids}::uuid[]) and c.link_id = ${link.id})
+      order by id for no key update`.execute(tx);
+    const { rows } = await sql<{ id: string; guide_id: string | null; state: string; paused: boolean }>`
+      select id, guide_id, state, paused_here or paused_there as paused from coupling
+      where id = any(${ids}::uuid[]) and link_id = ${link.id} order by id for share`.execute(tx);
+    return new Map(rows.map(({ id, guide_id, state, paused }) => [id, { id, guideId: guide_id, state, paused }]));
+  }
+
+  #checkCouplings(items: readonly Item[], couplings: ReadonlyMap<string, ReceivingCoupling>): void {
+    for (const [index, item] of items.entries()) {
+      const kind = this.kinds.get(item.kind);
+      const coupling = couplings.get(item.couplingId);
+      if (!coupling) throw new ItemRefusal(index, 'COUPLING_UNKNOWN');
+      if (kind?.inAnyState) continue;
+      if (coupling.state === 'ENDED' || coupling.state === 'DECLINED') throw new ItemRefusal(index, 'COUPLING_ENDED');
+      if (coupling.state !== 'ACTIVE' || coupling.guideId === null) throw new ItemRefusal(index, 'COUPLING_UNKNOWN');
+      if (coupling.paused && !kind?.whilePaused) throw new ItemRefusal(index, 'COUPLING_PAUSED');
+    }
+  }
+
+  /** Kind by kind in their order; refusals and answers name the place within the whole batch. */
+  async #apply(tx: Tx, receipt: Receipt, items: readonly Item[]): Promise<[number, unknown][]> {
+    const answers: [number, unknown][] = [];
+    for (const kind of this.kinds.values()) {
+      const places = items.flatMap((item, index) => (item.kind === kind.kind ? [index] : []));
+      if (places.length === 0) continue;
+      const given = await kind
+        .apply(tx, receipt, places.map((place) => items[place] as Item))
+        .catch((error: unknown) => {
+          throw error instanceof ItemRefusal ? new ItemRefusal(places[error.index] ?? 0, error.code) : error;
+        });
+      for (const [index, answer] of given?.entries() ?? []) answers.push([places[index] ?? 0, answer]);
+      this.metrics.applied(receipt.link, kind.kind, places.length);
+    }
+    return answers;
+  }
+}
+
+/** A number that was passed already is heard again only under its id: an origin that counts anew has lost its memory. */
+function checkNumber(peer: PeerRow, { incarnation, number, id }: DeliverMessage): void {
+  const unknown = () =>
+    new PartnerCallError(409, 'INCARNATION_UNKNOWN', { incarnation: peer.partner_incarnation, number: peer.received_number, id: peer.received_id ?? '' });
+  if (incarnation < peer.partner_incarnation) throw unknown();
+  if (incarnation > peer.partner_incarnation) return;
+  const isNext = number === peer.received_number + 1;
+  const isAgain = number === peer.received_number && id === peer.received_id;
+  if (number <= peer.received_number && !isAgain) throw unknown();
+  if (!isNext && !isAgain) throw new PartnerCallError(409, 'RESYNC_NEEDED');
+}
