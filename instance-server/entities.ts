@@ -3,7 +3,7 @@ import { AuditEntryEntity } from './modules/audit/audit.entity.js';
 import { AbsenceEntity, AvailabilityRuleEntity, HolidayEntity, IndividualAvailabilityEntity } from './modules/availability/availability.entity.js';
 import { BookingEntity, CustomerEntity, GuideAssignmentEntity } from './modules/bookings/booking.entity.js';
 import { OfferEntity } from './modules/catalogs/offer.entity.js';
-import { GuideAliasEntity, GuideEntity, GuideOfferEntity } from './modules/guides/guide.entity.js';
+import { GuideAliasEntity, GuideEntity, GuideOfferEntity, ProfileStampEntity } from './modules/guides/guide.entity.js';
 import { AccountEntity, AccountRoleEntity } from './modules/identity/account.entity.js';
 import {
   InvitationEntity,
@@ -33,6 +33,7 @@ export const entities = [
   GuideEntity,
   GuideOfferEntity,
   GuideAliasEntity,
+  ProfileStampEntity,
   OfferEntity,
   CustomerEntity,
   BookingEntity,

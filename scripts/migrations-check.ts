@@ -22,6 +22,11 @@ const KNOWN_TO_MIGRATIONS_ALONE: readonly RegExp[] = [
   /^drop trigger if exists "(offer_title_to_assignments|assignment_to_outbox_(insert|update))" on "(offer|guide_assignment)";$/,
   /^drop function if exists "(offer_offer_title_to_assignments|guide_assignment_assignment_to_outbox_(insert|update))_fn"\(\);$/,
   /^drop function if exists "(calendar_entry|calendar_of_guides?|profile_of_guide|enqueue_job|foreign_times|foreign_bookings?_of_guide|outbox_put|assignment_to_outbox|offer_title_to_assignments)"\([a-z ,[\]]+\);$/,
+  // Profiles and rules, by last writer.
+  /^alter table "guide" drop constraint "guide_bank_data_whole";$/,
+  /^drop trigger if exists "(shared_bank_data_to_outbox|rule_to_outbox|coupling_leaves|coupling_vouches_(insert|update)|profile_stamp_to_outbox_(insert|update))" on "(guide|availability_rule|coupling|profile_stamp)";$/,
+  /^drop function if exists "(guide_shared_bank_data_to_outbox|availability_rule_rule_to_outbox|coupling_coupling_(leaves|vouches_(insert|update))|profile_stamp_profile_stamp_to_outbox_(insert|update))_fn"\(\);$/,
+  /^drop function if exists "(adopt_values|coupled_profiles|merge_profile|outbox_records_(profile|rule)|profile_logged|profile_of|profile_to_outbox|stamp_adopted|stamp_code)"\([a-z ,[\]]+\);$/,
 ];
 
 /**

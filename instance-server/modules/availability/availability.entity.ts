@@ -27,6 +27,8 @@ export const AvailabilityRuleEntity = defineEntity({
     holidays: p.array().columnType('date[]').defaultRaw("'{}'"),
     stamp: p.string().length(64),
     holidaysStamp: p.string().length(64),
+    /** The greatest stamp of a definition that came from another house and lost: told in the action log once. */
+    lostStamp: p.string().length(64).default(''),
     deleted: p.boolean().default(false),
     version: p.integer().default(1),
     createdAt: p.datetime(3),

@@ -15,6 +15,12 @@ export const GuideEntity = defineEntity({
     email: p.string().length(254).nullable(),
     phone: p.string().length(50).nullable(),
     languages: p.array().columnType('text[]').defaultRaw("'{}'"),
+    /** Bank data: all of it, or none (the BIC may be missing). */
+    accountHolder: p.string().length(140).nullable(),
+    iban: p.string().length(34).nullable(),
+    bic: p.string().length(11).nullable(),
+    /** His own switch in this house: whether bank data leave it for the houses he is coupled in. */
+    sharesBankData: p.boolean().default(false),
     active: p.boolean().default(true),
     version: p.integer().default(1),
     createdAt: p.datetime(3).defaultRaw('now()'),
@@ -43,5 +49,19 @@ export const GuideAliasEntity = defineEntity({
   properties: {
     globalId: p.string().length(64).primary(),
     guide: () => p.manyToOne(GuideEntity).deleteRule('cascade').index(),
+  },
+});
+
+/** When and by which house a field of a profile was last changed; see platform/stamps.ts. A field without one was never said. */
+export const ProfileStampEntity = defineEntity({
+  name: 'ProfileStamp',
+  tableName: 'profile_stamp',
+  properties: {
+    guide: () => p.manyToOne(GuideEntity).primary().deleteRule('cascade'),
+    /** A name of PROFILE_FIELDS. */
+    field: p.string().length(16).primary(),
+    stamp: p.string().length(64),
+    /** The greatest stamp of a value that came and lost: told in the action log once. */
+    lostStamp: p.string().length(64).default(''),
   },
 });

@@ -17,6 +17,8 @@ export function toGuide(row: GuideRow): Guide {
     email: row.email,
     phone: row.phone,
     languages: row.languages,
+    bankData: row.iban === null || row.account_holder === null ? null : { accountHolder: row.account_holder, iban: row.iban, bic: row.bic },
+    sharesBankData: row.shares_bank_data,
     active: row.active,
     version: row.version,
   });
@@ -36,7 +38,7 @@ function withinScope(eb: ExpressionBuilder<DB, 'guide'>, scope: GuideScope) {
 
 const OWN_PROFILE = {
   name: 'profile_of_guide',
-  text: 'select id, global_id, first_name, last_name, email, phone, languages, active, version from profile_of_guide($1, $2)',
+  text: 'select id, global_id, first_name, last_name, email, phone, languages, account_holder, iban, bic, shares_bank_data, active, version from profile_of_guide($1, $2)',
 };
 
 /** SQL of guides. */
@@ -95,7 +97,7 @@ export const guideRepository = {
       .selectAll('guide')
       .where((eb) => withinScope(eb, scope))
       .where('guide.id', '=', id)
-      .forUpdate()
+      .forNoKeyUpdate()
       .executeTakeFirst();
     return row && toGuide(row);
   },

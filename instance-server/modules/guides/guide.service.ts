@@ -6,11 +6,14 @@ import { isViolationOf } from '../../platform/database/errors.js';
 import { InputReason, invalidInput, notFound, Refusal, StaleVersionError } from '../../platform/errors/user-error.js';
 import { once } from '../../platform/idempotency.js';
 import { decodeCursor, encodeCursor, pageSize, toPage } from '../../platform/paging.js';
+import type { Stamps } from '../../platform/stamps.js';
 import { checkLanguage, checkLanguages, checkOptionalEmail, checkOptionalText, checkText, hasControlCharacters, isUuid } from '../../platform/validation.js';
 import type { AuditService } from '../audit/index.js';
 import type { Offer, OfferService } from '../catalogs/index.js';
+import { checkBankData } from './bank-data.js';
 import { guideScope } from './guide.policy.js';
 import { guideRepository as repository } from './guide.repository.js';
+import { changedFields, saidFields, stampProfile } from './profile.js';
 import type { CreateGuideInput, Guide, GuideConnection, GuideFilter, UpdateGuideInput } from './guide.type.js';
 
 const LIST = 'guides';
@@ -25,8 +28,16 @@ function checkOfferIds(ids: readonly string[]): string[] {
   return [...new Set(ids)];
 }
 
+/** Whose decision a member of a change is; the others' word is refused. */
+const DECIDED: readonly { field: 'offerIds' | 'active' | 'bankData' | 'sharesBankData'; roles: readonly string[]; whose: string }[] = [
+  { field: 'offerIds', roles: ['STAFF', 'ADMINISTRATOR'], whose: 'the house' },
+  { field: 'active', roles: ['STAFF', 'ADMINISTRATOR'], whose: 'the house' },
+  { field: 'bankData', roles: ['GUIDE', 'ADMINISTRATOR'], whose: 'himself and administrators' },
+  { field: 'sharesBankData', roles: ['GUIDE'], whose: 'himself' },
+];
+
 /** Which facts of a profile the action log holds: who he is and what he may lead; contact data only as "changed". */
-const facts = (guide: Guide): Record<string, unknown> => ({ languages: guide.languages, active: guide.active, version: guide.version });
+const facts = (guide: Guide): Record<string, unknown> => ({ languages: guide.languages, active: guide.active, sharesBankData: guide.sharesBankData, version: guide.version });
 
 /** Responsible for guides' profiles; knows nothing of bookings. */
 export class GuideService {
@@ -34,6 +45,7 @@ export class GuideService {
     private readonly database: Database,
     private readonly audit: AuditService,
     private readonly offers: OfferService,
+    private readonly stamps: Stamps,
   ) {}
 
   /** By local or global id; undefined when there is none that the viewer may see. */
@@ -99,6 +111,8 @@ export class GuideService {
           const id = newId();
           await tx.insertInto('guide').values({ id, ...values }).execute();
           await repository.setOffers(tx, id, offerIds);
+          const said = saidFields({ ...values, firstName: values.first_name, lastName: values.last_name });
+          await stampProfile(tx, this.stamps, id, said, ctx.now());
           await this.audit.recordFor(ctx, tx, { action: 'guide.created', subjectType: 'guide', subjectId: id, after: { languages: values.languages, offerIds } });
           return { guideId: id };
         });
@@ -112,16 +126,18 @@ export class GuideService {
   update(ctx: RequestContext, input: UpdateGuideInput): Promise<Guide> {
     if (!isUuid(input.guideId)) throw notFound('input.guideId');
     const given = <T>(value: T | null | undefined): value is T => value !== null && value !== undefined;
-    const byGuide = ctx.account().role === 'GUIDE';
-    for (const field of ['offerIds', 'active'] as const) {
-      if (byGuide && given(input[field])) throw invalidInput(`input.${field}`, InputReason.CONFLICTING, `${field} is decided by the house.`);
+    for (const { field, roles, whose } of DECIDED) {
+      if (given(input[field]) && !roles.includes(ctx.account().role)) throw invalidInput(`input.${field}`, InputReason.CONFLICTING, `${field} is decided by ${whose}.`);
     }
+    const bankData = given(input.bankData) ? checkBankData(input.bankData, 'input.bankData') : undefined;
     const changes = {
       ...(given(input.firstName) && { first_name: checkText(input.firstName, 'input.firstName', { max: 100 }) }),
       ...(given(input.lastName) && { last_name: checkText(input.lastName, 'input.lastName', { max: 100 }) }),
       ...(given(input.email) && { email: checkOptionalEmail(input.email, 'input.email') }),
       ...(given(input.phone) && { phone: checkOptionalText(input.phone, 'input.phone', 50) }),
       ...(given(input.languages) && { languages: checkLanguages(input.languages, 'input.languages') }),
+      ...(bankData !== undefined && { account_holder: bankData?.accountHolder ?? null, iban: bankData?.iban ?? null, bic: bankData?.bic ?? null }),
+      ...(given(input.sharesBankData) && { shares_bank_data: input.sharesBankData }),
       ...(given(input.active) && { active: input.active }),
     };
     const offerIds = given(input.offerIds) ? checkOfferIds(input.offerIds) : undefined;
@@ -138,6 +154,7 @@ export class GuideService {
         if (offerIds) await repository.setOffers(tx, before.id, offerIds);
         const [after] = await repository.byIds(tx, guideScope(ctx), [before.id]);
         if (!after) throw notFound('input.guideId');
+        await stampProfile(tx, this.stamps, before.id, changedFields(before, after), ctx.now());
         await this.audit.recordFor(ctx, tx, {
           action: 'guide.changed',
           subjectType: 'guide',

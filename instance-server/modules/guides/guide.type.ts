@@ -10,6 +10,19 @@ import { PageInfo } from '../../platform/paging.js';
 import { EntityKey, VisibleTo } from '../../platform/visibility/visible-to.js';
 import { VERSION_DESCRIPTION } from '../catalogs/index.js';
 
+@ObjectType({ description: 'Where a guide is paid. For himself and administrators.', simpleResolvers: true })
+@VisibleTo('GUIDE', 'ADMINISTRATOR')
+export class GuideBankData {
+  @Field({ description: 'Whose account it is.' })
+  accountHolder!: string;
+
+  @Field({ description: 'IBAN, without spaces.' })
+  iban!: string;
+
+  @Field(() => String, { nullable: true, description: 'BIC of the bank.' })
+  bic!: string | null;
+}
+
 @ObjectType({
   description: 'A guide. Guides see themselves, staff and administrators all guides of their house; for anybody else he does not exist.',
 })
@@ -40,6 +53,14 @@ export class Guide {
 
   @Field(() => [String], { description: 'Languages he speaks, BCP 47.' })
   languages!: string[];
+
+  @Field(() => GuideBankData, { nullable: true, description: 'Where he is paid.' })
+  @VisibleTo('GUIDE', 'ADMINISTRATOR')
+  bankData!: GuideBankData | null;
+
+  @Field({ description: 'Whether he lets this house share his bank data with those he is coupled in.' })
+  @VisibleTo('GUIDE', 'ADMINISTRATOR')
+  sharesBankData!: boolean;
 
   @Field({ description: 'Whether he leads tours at present.' })
   active!: boolean;
@@ -104,6 +125,18 @@ export class CreateGuideInput {
   offerIds!: string[];
 }
 
+@InputType({ description: 'Where a guide is paid.' })
+export class BankDataInput {
+  @Field({ description: 'Whose account it is, 1…140 characters.' })
+  accountHolder!: string;
+
+  @Field({ description: 'IBAN; spaces do not matter. An empty one removes the bank data.' })
+  iban!: string;
+
+  @Field(() => String, { nullable: true, description: 'BIC of the bank, 8 or 11 characters.' })
+  bic?: string | null;
+}
+
 @InputType({ description: 'Changes of a guide; what is not given stays. His log-in address is his own and not among them.' })
 export class UpdateGuideInput {
   @Field(() => ID, { description: 'Local id of the guide.' })
@@ -126,6 +159,15 @@ export class UpdateGuideInput {
 
   @Field(() => [String], { nullable: true, description: 'Languages he speaks, BCP 47.' })
   languages?: string[] | null;
+
+  @Field(() => BankDataInput, { nullable: true, description: 'Where he is paid. For himself and administrators alone.' })
+  bankData?: BankDataInput | null;
+
+  @Field(() => Boolean, {
+    nullable: true,
+    description: 'Whether this house shares his bank data with those he is coupled in. For himself alone; what has been shared before stays there.',
+  })
+  sharesBankData?: boolean | null;
 
   @Field(() => [ID], { nullable: true, description: 'Offers he may lead. For staff alone.' })
   offerIds?: string[] | null;
