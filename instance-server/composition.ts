@@ -3,6 +3,7 @@ import type { InstanceConfig } from './config.js';
 import { FederationResolver } from './federation/federation.resolver.js';
 import { AuditResolver, AuditService } from './modules/audit/index.js';
 import { AssignmentService, BookingResolver, BookingService, GuideAssignmentResolver, PlacingService } from './modules/bookings/index.js';
+import { AbsenceService, AvailabilityChangesResolver, AvailabilityResolver, AvailabilityService, HolidayService, IndividualAvailabilityService, RuleService } from './modules/availability/index.js';
 import { CalendarResolver, CalendarService } from './modules/calendar/index.js';
 import { OfferResolver, OfferService } from './modules/catalogs/index.js';
 import { GuideResolver, GuideService, ViewerGuideResolver } from './modules/guides/index.js';
@@ -75,6 +76,10 @@ export async function composeInstance(config: InstanceConfig, logger: Logger, cl
   const assignments = new AssignmentService(audit);
   const bookings = new BookingService({ database, audit, settings, assignments });
   const requests = new RequestService(database, audit, new PlacingService(assignments));
+  const availability = new AvailabilityService(database);
+  const holidays = new HolidayService(database, audit, settings, stamps);
+  const rules = new RuleService(database, audit, settings, stamps);
+  const individual = new IndividualAvailabilityService(database, audit, settings, guides);
   const calendars = new CalendarService(database, guides, settings, events, sessions);
   const directory = new LinkDirectory(database, secret, clock, events);
   await directory.fresh();
@@ -107,6 +112,8 @@ export async function composeInstance(config: InstanceConfig, logger: Logger, cl
     [GuideRequestResolver, new GuideRequestResolver(requests, offers, guides, bookings, settings)],
     [GuideRequestsResolver, new GuideRequestsResolver(requests)],
     [BookingRequestsResolver, new BookingRequestsResolver(requests)],
+    [AvailabilityResolver, new AvailabilityResolver(availability, holidays)],
+    [AvailabilityChangesResolver, new AvailabilityChangesResolver(rules, individual, new AbsenceService(database, audit), holidays)],
     [CalendarResolver, new CalendarResolver(calendars)],
     [CouplingResolver, new CouplingResolver(couplings, guides)],
     [CoupledGuideResolver, new CoupledGuideResolver(couplings, grants)],

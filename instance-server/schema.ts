@@ -4,6 +4,7 @@ import { type GraphQLSchema, lexicographicSortSchema } from 'graphql';
 import { buildSchema, type ContainerType } from 'type-graphql';
 import { FederationResolver } from './federation/federation.resolver.js';
 import { AuditResolver } from './modules/audit/index.js';
+import { AvailabilityChangesResolver, AvailabilityResolver } from './modules/availability/index.js';
 import { BookingResolver, GuideAssignmentResolver } from './modules/bookings/index.js';
 import { CalendarResolver } from './modules/calendar/index.js';
 import { OfferResolver } from './modules/catalogs/index.js';
@@ -29,6 +30,8 @@ export const resolverClasses = [
   GuideRequestResolver,
   GuideRequestsResolver,
   BookingRequestsResolver,
+  AvailabilityResolver,
+  AvailabilityChangesResolver,
   CalendarResolver,
   CouplingResolver,
   CoupledGuideResolver,

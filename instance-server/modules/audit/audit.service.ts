@@ -14,6 +14,14 @@ export type AuditAction =
   | 'key.rotated'
   | 'guide.created'
   | 'guide.changed'
+  | 'availability.set'
+  | 'availability-rule.created'
+  | 'availability-rule.changed'
+  | 'availability-rule.deleted'
+  | 'absence.created'
+  | 'absence.changed'
+  | 'absence.deleted'
+  | 'holidays.changed'
   | 'offer.created'
   | 'offer.changed'
   | 'booking.created'
@@ -42,7 +50,7 @@ export type AuditAction =
 
 export interface AuditRecord {
   action: AuditAction;
-  subjectType: 'account' | 'session' | 'settings' | 'key' | 'guide' | 'offer' | 'booking' | 'assignment' | 'request' | 'link' | 'coupling';
+  subjectType: 'account' | 'session' | 'settings' | 'key' | 'guide' | 'availability-rule' | 'absence' | 'offer' | 'booking' | 'assignment' | 'request' | 'link' | 'coupling';
   subjectId: string;
   /** The person acted for, where that is not the actor. */
   onBehalfOf?: string | null;

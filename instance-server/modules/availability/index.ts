@@ -1,3 +1,10 @@
+export { AbsenceService } from './absence.service.js';
+export { AvailabilityChangesResolver } from './availability-changes.resolver.js';
+export { AvailabilityResolver } from './availability.resolver.js';
 export { checkRule, RULE_LIMITS } from './availability.rules.js';
+export { AvailabilityService } from './availability.service.js';
 export { AvailabilityState, GuideAvailability, type Hindrance, isFree, type RulePattern } from './computation.js';
+export { HolidayService } from './holiday.service.js';
+export { IndividualAvailabilityService } from './individual.service.js';
+export { RuleService } from './rule.service.js';
 export type { Span } from './spans.js';

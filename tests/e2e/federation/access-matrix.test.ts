@@ -19,6 +19,7 @@ another guide by local id        | -           -          own        all        
 calendar by local id             | own         -          -          all         all         | -          -         -          -          | -           | -          -           | 401      401
 calendar by global id            | own         -          -          all         all         | home       -         home       home       | home        | -          -           | 401      401
 couplings of the guide           | own         -          -          all         all         | -          -         -          -          | -           | -          -           | 401      401
+availability by local id         | own         -          -          all         all         | -          -         -          -          | -           | -          -           | 401      401
 me                               | own         own        own        all         all         | home       home      home       home       | home        | home       home        | 401      401
 terms of the guide               | own         -          -          all         all         | -          -         -          -          | -           | -          -           | 401      401
 bank data of the guide           | own         -          -          role        all         | -          -         -          -          | -           | -          -           | 401      401
@@ -42,6 +43,10 @@ offers                           | all         all        all        all        
 waiting couplings                | role        role       role       all         all         | role       role      home       home       | home        | role       home        | 401      401
 action log                       | role        role       role       role        any         | role       role      role       any        | role        | role       role        | 401      401
 change the guide                 | any         -          -          any         any         | -          -         -          -          | -           | -          -           | 401      401
+make the guide available         | any         -          -          any         any         | -          -         -          -          | -           | -          -           | 401      401
+make the guide a rule            | any         -          -          any         any         | -          -         -          -          | -           | -          -           | 401      401
+send the guide away              | any         -          -          any         any         | -          -         -          -          | -           | -          -           | 401      401
+set holidays                     | role        role       role       any         any         | role       role      any        any        | any         | role       any         | 401      401
 cancel the booking               | role        role       role       any         any         | role       role      -          -          | -           | role       -           | 401      401
 rebook the booking               | role        role       role       any         any         | role       role      -          -          | -           | role       -           | 401      401
 assign the guide to it           | role        role       role       any         any         | role       role      -          -          | -           | role       -           | 401      401
@@ -87,7 +92,7 @@ beforeAll(async () => {
 afterAll(() => federation?.close());
 
 /** What nobody in this file may change. */
-const contents = (): Promise<string[]> => contentsOf(federation.houses, ['booking', 'customer', 'guide', 'guide_assignment', 'guide_limits', 'guide_offer', 'guide_request', 'offer', 'coupling', 'link', 'account', 'audit_entry']);
+const contents = (): Promise<string[]> => contentsOf(federation.houses, ['booking', 'customer', 'guide', 'guide_assignment', 'guide_limits', 'guide_offer', 'guide_request', 'offer', 'coupling', 'link', 'account', 'audit_entry', 'availability_rule', 'individual_availability', 'absence', 'holiday']);
 
 const asked = (name: string): Viewer => {
   const found = viewers.get(name);

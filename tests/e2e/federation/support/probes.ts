@@ -63,6 +63,13 @@ const bookings = (head: string, argument: string, variables: Probe['variables'],
 
 const inHome = (all: PlantedBooking[]): PlantedBooking[] => all;
 
+/** The day of a guide who has nothing but these bookings, one after the other. */
+function bookedDay(taken: readonly PlantedBooking[]): unknown[] {
+  const [first, last] = [taken[0]?.start, taken.at(-1)?.end];
+  const period = (start: unknown, end: unknown, state: string) => ({ start, end, state, foreignBookings: [] });
+  return [period(RANGE.start, first, 'NOT_AVAILABLE'), period(first, last, 'BOOKED'), period(last, RANGE.end, 'NOT_AVAILABLE')];
+}
+
 const change = (mutation: string, type: string, input: (federation: Federation) => Record<string, unknown>, field: string): Probe => ({
   document: `mutation ($input: ${type}!) { ${mutation}(input: $input) { __typename ... on NotFoundError { code field message } } }`,
   variables: (federation) => ({ input: input(federation) }),
@@ -107,6 +114,12 @@ export const PROBES: Readonly<Record<string, Probe>> = {
     document: `query ($id: ID!) { guide(id: $id) { couplings { state instance { code } guide { id email } } } }`,
     variables: (federation) => ({ id: greta(federation) }),
     answer: (house) => ({ guide: { couplings: ['beta', 'gamma'].map((code) => ({ state: 'ACTIVE', instance: { code }, guide: { id: house.guide('greta').id, email: house.guide('greta').email } })) } }),
+    nothing: { guide: null },
+  },
+  'availability by local id': {
+    document: `query ($id: ID!, $range: TimeRangeInput!) { guide(id: $id) { availability(range: $range) { start end state foreignBookings { start } } absences(range: $range) { reason } individualAvailabilities(range: $range) { note } availabilityRules { id } } }`,
+    variables: (federation) => ({ id: greta(federation), range: RANGE }),
+    answer: (house) => ({ guide: { availability: bookedDay(house.guide('greta').bookings), absences: [], individualAvailabilities: [], availabilityRules: [] } }),
     nothing: { guide: null },
   },
   me: {
@@ -228,6 +241,17 @@ export const PROBES: Readonly<Record<string, Probe>> = {
     nothing: { auditEntries: { edges: [] } },
   },
   'change the guide': change('updateGuide', 'UpdateGuideInput', (federation) => ({ guideId: greta(federation), expectedVersion: 1, firstName: 'Mallory' }), 'input.guideId'),
+  'make the guide available': change('setAvailability', 'SetAvailabilityInput', (federation) => ({ idempotencyKey: randomUUID(), guideId: greta(federation), range: RANGE, setting: 'AVAILABLE' }), 'input.guideId'),
+  'make the guide a rule': change('createAvailabilityRule', 'CreateAvailabilityRuleInput', (federation) => ({ idempotencyKey: randomUUID(), guideId: greta(federation), startTime: '09:00', durationMinutes: 60, rrule: 'FREQ=DAILY', validFrom: DAY }), 'input.guideId'),
+  'send the guide away': change('createAbsence', 'CreateAbsenceInput', (federation) => ({ idempotencyKey: randomUUID(), guideId: greta(federation), range: RANGE }), 'input.guideId'),
+  'set holidays': {
+    document: `mutation ($input: SetHolidaysInput!) { setHolidays(input: $input) { __typename } }`,
+    variables: () => ({ input: { year: 2031, holidays: [] } }),
+    answer: () => {
+      throw new Error('this table changes nothing');
+    },
+    nothing: undefined,
+  },
   'cancel the booking': change('cancelBooking', 'CancelBookingInput', (federation) => ({ idempotencyKey: randomUUID(), bookingId: gretasBooking(federation).id, expectedVersion: 1, reason: 'none', origin: 'HOUSE' }), 'input.bookingId'),
   'rebook the booking': change('rebookBooking', 'RebookBookingInput', (federation) => ({ idempotencyKey: randomUUID(), bookingId: gretasBooking(federation).id, expectedVersion: 1, notes: 'none' }), 'input.bookingId'),
   'assign the guide to it': change('assignGuide', 'AssignGuideInput', (federation) => ({ idempotencyKey: randomUUID(), bookingId: gretasBooking(federation).id, guideId: greta(federation), expectedVersion: 1 }), 'input.bookingId'),

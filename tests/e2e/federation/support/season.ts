@@ -57,6 +57,7 @@ export class Season {
     const guide = await this.#newcomer(guideId, staff);
     await this.#bankData(guideId, guide);
     await this.#bookings(guideId, offerId, staff);
+    await this.#availability(guideId, guide, staff);
     await this.#requests(guideId, offerId, staff, guide);
     await this.#administrate();
     for (const [who, token] of [['staff', staff], ['guide', guide]] as const) await this.#look(who, guideId, token);
@@ -163,6 +164,26 @@ export class Season {
     await this.#change('staff', 'withdraw-guide-request', withdrawn, staff);
   }
 
+  /** Notes and reasons by the guide, rules by staff, holidays. What is written last stays. */
+  async #availability(guideId: string, guide: string, staff: string): Promise<void> {
+    const key = () => ({ idempotencyKey: randomUUID() });
+    await this.#change('staff', 'set-holidays', { year: 2031, holidays: [{ date: '2031-05-01', name: this.#plant('holiday name') }] }, staff);
+    await this.#run('guide', 'holidays', { year: 2031 }, guide);
+    type Made = { rule: { id: string; version: number } };
+    const rule = () => this.#change<Made>('staff', 'create-availability-rule', { ...key(), guideId, startTime: '09:00', durationMinutes: 480, rrule: 'FREQ=DAILY', validFrom: '2031-01-01', skipsHolidays: true }, staff);
+    const lasting = await rule();
+    await this.#change('guide', 'update-availability-rule', { ruleId: lasting.rule.id, expectedVersion: lasting.rule.version, durationMinutes: 240 }, guide);
+    const mistake = await rule();
+    await this.#change('guide', 'delete-availability-rule', { ruleId: mistake.rule.id, expectedVersion: mistake.rule.version }, guide);
+    await this.#change('guide', 'set-availability', { ...key(), guideId, range: { start: at(14).toISOString(), end: at(15).toISOString() }, setting: 'UNAVAILABLE', note: this.#plant('availability note') }, guide);
+    await this.#change('staff', 'generate-availabilities', { ...key(), guideId, from: '2031-05-06', until: '2031-05-12', weekdays: ['TUESDAY'], startTime: '18:00', endTime: '20:00', note: this.#plant('availability note') }, staff);
+    const absence = () => this.#change<{ absence: { id: string; version: number } }>('guide', 'create-absence', { ...key(), guideId, range: { start: at(20).toISOString(), end: at(21).toISOString() }, reason: this.#plant('absence reason') }, guide);
+    const away = await absence();
+    await this.#change('staff', 'update-absence', { absenceId: away.absence.id, expectedVersion: away.absence.version, reason: this.#plant('absence reason') }, staff);
+    const cancelled = await absence();
+    await this.#change('guide', 'delete-absence', { absenceId: cancelled.absence.id, expectedVersion: cancelled.absence.version }, guide);
+  }
+
   async #administrate(): Promise<void> {
     const { house } = this;
     const administrator = await house.token(house.administrator);
@@ -180,11 +201,13 @@ export class Season {
   async #look(who: string, guideId: string, token: string): Promise<void> {
     await this.#run(who, 'guide-calendar', { id: guideId, range: RANGE }, token);
     await this.#run(who, 'guide-profile', { id: guideId }, token);
+    await this.#run(who, 'guide-availability', { id: guideId, range: RANGE }, token);
     const { guide } = await this.#run<{ guide: { version: number } }>(who, 'guide-terms', { id: guideId }, token);
     if (who === 'guide') await this.#change(who, 'set-foreign-bookings-counted', { guideId, expectedVersion: guide.version, counted: true }, token);
     await this.#run(who, 'bookings', { first: 200 }, token);
     await this.#run(who, 'offers', {}, token);
     await this.#run(who, 'my-calendar', { range: RANGE }, token);
+    await this.#run(who, 'my-availability', { range: RANGE }, token);
     if (who === 'staff') await this.#run(who, 'guides', { first: 200, range: RANGE }, token);
   }
 

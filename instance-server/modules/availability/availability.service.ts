@@ -1,0 +1,152 @@
+import DataLoader from 'dataloader';
+import type { RequestContext } from '../../platform/context.js';
+import type { Database, Tx } from '../../platform/database/database.js';
+import { checkRange, type TimeRange } from '../../platform/time.js';
+import { type Guide, guideScope } from '../guides/index.js';
+import { availabilityRepository as repository } from './availability.repository.js';
+import type { Absence, AvailabilityForeignBooking, AvailabilityPeriod, AvailabilityRule, IndividualAvailability } from './availability.type.js';
+import { GuideAvailability, isFree } from './computation.js';
+import type { Span } from './spans.js';
+
+interface RangeKey extends TimeRange {
+  guideId: string;
+}
+
+/** Title and house are there for the guide himself alone; nobody else's database role can read them. */
+type Foreign = Span & Partial<Pick<AvailabilityForeignBooking, 'offerTitle' | 'instance'>>;
+
+const rulesLoader = {};
+const availabilityLoader = {};
+const entriesLoader = {};
+const absencesLoader = {};
+
+const toSpan = ({ start, end }: TimeRange): Span => ({ start: start.getTime(), end: end.getTime() });
+const rangeKey = ({ guideId, start, end }: RangeKey): string => `${guideId}-${start.getTime()}-${end.getTime()}`;
+
+/** Responsible for reading when guides are available; what changes it are the other services of this module. */
+export class AvailabilityService {
+  constructor(private readonly database: Database) {}
+
+  /**
+   * Availability of any number of guides, in five statements: by id, one for every id given, known or not. For services of this house;
+   * what a viewer may see is decided before. Of foreign bookings, times alone.
+   * @param exceptBookingId assignments to this booking are not taken off: for asking who could take it (again)
+   */
+  async load(tx: Tx, guideIds: readonly string[], range: TimeRange, { exceptBookingId }: { exceptBookingId?: string } = {}): Promise<Map<string, GuideAvailability>> {
+    if (guideIds.length === 0) return new Map();
+    const elsewhere = Map.groupBy(await repository.foreignTimes(tx, guideIds, range), ({ guideId }) => guideId);
+    return this.#loadWith(tx, guideIds, range, exceptBookingId, (id) => (elsewhere.get(id) ?? []).map(({ start, end }) => ({ start, end })));
+  }
+
+  async #loadWith<F extends Span>(tx: Tx, guideIds: readonly string[], range: TimeRange, exceptBookingId: string | undefined, elsewhereOf: (guideId: string) => readonly F[]): Promise<Map<string, GuideAvailability<F>>> {
+    // One after the other: a transaction has one connection, and a request should not take five.
+    const rules = Map.groupBy(await repository.rules(tx, guideIds), ({ guideId }) => guideId);
+    const entries = Map.groupBy(await repository.entries(tx, guideIds, range), ({ guideId }) => guideId);
+    const absences = Map.groupBy(await repository.absences(tx, guideIds, range), ({ guideId }) => guideId);
+    const taken = Map.groupBy(await repository.taken(tx, guideIds, range, exceptBookingId), ({ guideId }) => guideId);
+    return new Map(
+      guideIds.map((id) => [
+        id,
+        new GuideAvailability<F>(toSpan(range), {
+          rules: rules.get(id) ?? [],
+          entries: entries.get(id) ?? [],
+          absences: (absences.get(id) ?? []).map(toSpan),
+          booked: (taken.get(id) ?? []).flatMap(({ isBlock, span }) => (isBlock ? [] : [span])),
+          blocked: (taken.get(id) ?? []).flatMap(({ isBlock, span }) => (isBlock ? [span] : [])),
+          elsewhere: elsewhereOf(id),
+        }),
+      ]),
+    );
+  }
+
+  /**
+   * What a viewer sees of a guide's availability. A guide's own foreign bookings are read as his own database role, with title and
+   * house; everybody else's role can read their times alone.
+   * @throws Refusal for a range that is none
+   */
+  async periods(ctx: RequestContext, guide: Guide, range: TimeRange): Promise<AvailabilityPeriod[]> {
+    checkRange(range, 'range');
+    const scope = guideScope(ctx);
+    if (scope.kind === 'NONE' || (scope.kind === 'ONE' && scope.guideId !== guide.id)) return [];
+    if (scope.kind === 'ALL') {
+      const availability = await this.#loader(ctx).load({ guideId: guide.id, ...range });
+      return availability ? toPeriods(availability) : [];
+    }
+    const elsewhere = await repository.foreignBookingsAsGuide(this.database, guide.id, range);
+    const own = await this.#loadWith(this.database.app.sql, [guide.id], range, undefined, () => elsewhere);
+    return [...own.values()].flatMap(toPeriods);
+  }
+
+  /** Five statements for each range asked for, whatever the number of guides on the page. */
+  #loader(ctx: RequestContext): DataLoader<RangeKey, GuideAvailability | undefined> {
+    return byGuideAndRange(ctx, availabilityLoader, async (ids, range) => {
+      const loaded = await this.load(this.database.app.sql, ids, range);
+      return (id) => loaded.get(id);
+    });
+  }
+
+  rulesOf(ctx: RequestContext, guide: Guide): Promise<AvailabilityRule[]> {
+    return ctx
+      .loader<string, AvailabilityRule[]>(
+        rulesLoader,
+        () =>
+          new DataLoader(async (ids) => {
+            const rows = Map.groupBy(await repository.rules(this.database.app.sql, ids), ({ guideId }) => guideId);
+            return ids.map((id) => rows.get(id) ?? []);
+          }),
+      )
+      .load(guide.id);
+  }
+
+  async entriesOf(ctx: RequestContext, guide: Guide, range: TimeRange): Promise<IndividualAvailability[]> {
+    checkRange(range, 'range');
+    const loader = byGuideAndRange(ctx, entriesLoader, async (ids, asked) => {
+      const rows = Map.groupBy(await repository.entries(this.database.app.sql, ids, asked), ({ guideId }) => guideId);
+      return (id) => rows.get(id) ?? [];
+    });
+    const entries = await loader.load({ guideId: guide.id, ...range });
+    return entries.map(({ start, end, available, note }) => ({ start: new Date(start), end: new Date(end), available, note }));
+  }
+
+  async absencesOf(ctx: RequestContext, guide: Guide, range: TimeRange): Promise<Absence[]> {
+    checkRange(range, 'range');
+    const loader = byGuideAndRange(ctx, absencesLoader, async (ids, asked) => {
+      const rows = Map.groupBy(await repository.absences(this.database.app.sql, ids, asked), ({ guideId }) => guideId);
+      return (id) => rows.get(id) ?? [];
+    });
+    return loader.load({ guideId: guide.id, ...range });
+  }
+}
+
+/** A loader of this request by guide and range; `read` is called once for each range, with all guides it was asked for. */
+function byGuideAndRange<T>(ctx: RequestContext, owner: object, read: (guideIds: string[], range: TimeRange) => Promise<(guideId: string) => T>): DataLoader<RangeKey, T> {
+  return ctx.loader<RangeKey, T>(
+    owner,
+    () =>
+      new DataLoader<RangeKey, T, string>(
+        async (keys) => {
+          const found = new Map<string, T>();
+          for (const group of Map.groupBy(keys, ({ start, end }) => `${start.getTime()}-${end.getTime()}`).values()) {
+            const [{ start, end }] = group as [RangeKey];
+            const of = await read(
+              group.map(({ guideId }) => guideId),
+              { start, end },
+            );
+            for (const key of group) found.set(rangeKey(key), of(key.guideId));
+          }
+          return keys.map((key) => found.get(rangeKey(key)) as T);
+        },
+        { cacheKeyFn: rangeKey },
+      ),
+  );
+}
+
+const toPeriods = (availability: GuideAvailability<Foreign>): AvailabilityPeriod[] =>
+  availability.periods().map(({ start, end, state, elsewhere }) => ({
+    start: new Date(start),
+    end: new Date(end),
+    state,
+    free: isFree(state),
+    foreignBookingCount: elsewhere.length,
+    foreignBookings: elsewhere.map((foreign) => ({ start: new Date(foreign.start), end: new Date(foreign.end), offerTitle: foreign.offerTitle ?? null, instance: foreign.instance ?? null })),
+  }));
