@@ -24,6 +24,8 @@ import { AssignmentKind, Delivery, DrainLocks, Drains, kindsOf, SyncMetrics, Syn
 import { SettingsResolver, SettingsStore } from './modules/settings/index.js';
 import {
   BookingRequestsResolver,
+  EligibilityResolver,
+  EligibilityService,
   GuideReleaseResolver,
   GuideRequestResolver,
   GuideRequestsResolver,

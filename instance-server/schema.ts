@@ -12,7 +12,7 @@ import { GuideResolver, ViewerGuideResolver } from './modules/guides/index.js';
 import { AccountResolver, IdentityResolver } from './modules/identity/index.js';
 import { CoupledGuideResolver, CouplingResolver } from './modules/links/index.js';
 import { SettingsResolver } from './modules/settings/index.js';
-import { BookingRequestsResolver, GuideReleaseResolver, GuideRequestResolver, GuideRequestsResolver, GuideTermsResolver } from './modules/staffing/index.js';
+import { BookingRequestsResolver, EligibilityResolver, GuideReleaseResolver, GuideRequestResolver, GuideRequestsResolver, GuideTermsResolver } from './modules/staffing/index.js';
 import { enforceVisibility } from './platform/visibility/enforce.js';
 
 export const resolverClasses = [
@@ -32,6 +32,7 @@ export const resolverClasses = [
   BookingRequestsResolver,
   AvailabilityResolver,
   AvailabilityChangesResolver,
+  EligibilityResolver,
   CalendarResolver,
   CouplingResolver,
   CoupledGuideResolver,

@@ -34,7 +34,7 @@ const tag = (list: string): string => createHash('sha256').update(list).digest('
 export const encodeCursor = (list: string, values: readonly string[]): string =>
   Buffer.from(JSON.stringify([tag(list), ...values])).toString('base64url');
 
-type CursorPart = 'instant' | 'uuid' | 'text';
+type CursorPart = 'instant' | 'uuid' | 'text' | 'integer';
 
 /** The very text that was encoded; whatever else Date would understand did not come from us. */
 function isSortableInstant(value: string): boolean {
@@ -45,6 +45,7 @@ function isSortableInstant(value: string): boolean {
 const partIsValid: Record<CursorPart, (value: string) => boolean> = {
   instant: isSortableInstant,
   uuid: isUuid,
+  integer: (value) => /^(0|[1-9]\d{0,8})$/.test(value),
   text: (value) => !value.includes('\u0000'),
 };
 

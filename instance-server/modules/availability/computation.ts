@@ -118,20 +118,19 @@ export class GuideAvailability<Foreign extends Span = Span> {
       });
   }
 
-  /** Everything that keeps the guide from this part of the range, in the order of the states; empty when he is free for all of it. */
-  hindrances(span: Span): Hindrance[] {
+  /** Everything that keeps the guide from this part of the range, and when, in the order of the states; empty when he is free for all of it. */
+  hindrances(span: Span): { state: Hindrance; times: Span[] }[] {
     if (span.start < this.range.start || span.end > this.range.end) throw new Error('asked for a time that was not loaded');
-    const times = new Map(this.#layers);
-    const at = (state: AvailabilityState): Span[] => intersect(times.get(state) ?? [], [span]);
+    const layers = new Map(this.#layers);
+    const at = (state: AvailabilityState): Span[] => intersect(layers.get(state) ?? [], [span]);
     const set = at(AvailabilityState.SET_UNAVAILABLE);
     // Only where no entry says otherwise does a rule count, or the lack of one.
     const unset = subtract(subtract([span], at(AvailabilityState.FREE_INDIVIDUALLY)), set);
-    const missing = subtract(unset, at(AvailabilityState.FREE_BY_RULE));
     const taken = [AvailabilityState.BOOKED, AvailabilityState.BLOCKED, AvailabilityState.ABSENT, AvailabilityState.BOOKED_ELSEWHERE] as const;
     return [
-      ...taken.filter((state) => at(state).length > 0),
-      ...(set.length > 0 ? [AvailabilityState.SET_UNAVAILABLE as const] : []),
-      ...(missing.length > 0 ? [AvailabilityState.NOT_AVAILABLE as const] : []),
-    ];
+      ...taken.map((state) => ({ state, times: at(state) })),
+      { state: AvailabilityState.SET_UNAVAILABLE as const, times: set },
+      { state: AvailabilityState.NOT_AVAILABLE as const, times: subtract(unset, at(AvailabilityState.FREE_BY_RULE)) },
+    ].filter(({ times }) => times.length > 0);
   }
 }

@@ -1,3 +1,5 @@
+export { EligibilityResolver } from './eligibility.resolver.js';
+export { EligibilityService } from './eligibility.service.js';
 export { BookingRequestsResolver, GuideRequestResolver, GuideRequestsResolver } from './request.resolver.js';
 export { RequestService } from './request.service.js';
 export { GuideReleaseResolver, GuideTermsResolver } from './terms.resolver.js';

@@ -37,6 +37,7 @@ guides for alpha’s offer         | role        role       role       all      
 requests                         | own         own        own        all         all         | home       home      home       home       | home        | home       home        | 401      401
 requests to the guide            | own         -          -          all         all         | -          -         -          -          | -           | -          -           | 401      401
 open requests of the guide       | own         -          -          all         all         | -          -         -          -          | -           | -          -           | 401      401
+who could take a booking         | role        role       role       all         all         | role       role      -          -          | -           | role       -           | 401      401
 who was asked for a booking      | -           -          -          all         all         | -          -         -          -          | -           | -          -           | 401      401
 offer by id                      | all         all        all        all         all         | -          -         -          -          | -           | -          -           | 401      401
 offers                           | all         all        all        all         all         | home       home      home       home       | home        | home       home        | 401      401

@@ -133,13 +133,20 @@ test('(chosen) neither entry nor rule is not available; an entry beats a rule; t
     '17-17.5 BOOKED_ELSEWHERE +1',
     '17.5-18 NOT_AVAILABLE',
   ]);
-  expect(availability.hindrances(hours(6.25, 7.5))).toEqual([]);
-  expect(availability.hindrances(hours(6.5, 7))).toEqual([]);
-  expect(availability.hindrances(hours(6, 7))).toEqual(['NOT_AVAILABLE']);
-  expect(availability.hindrances(hours(7, 8))).toEqual(['BOOKED']);
-  expect(availability.hindrances(hours(6, 18))).toEqual(['BOOKED', 'BLOCKED', 'ABSENT', 'BOOKED_ELSEWHERE', 'SET_UNAVAILABLE', 'NOT_AVAILABLE']);
-  expect(availability.hindrances(hours(12, 13))).toEqual(['ABSENT', 'BOOKED_ELSEWHERE']);
-  expect(availability.hindrances(hours(14.5, 15))).toEqual(['SET_UNAVAILABLE']);
+  const hindrances = (span: Span) => availability.hindrances(span).map(({ state }) => state);
+  expect(hindrances(hours(6.25, 7.5))).toEqual([]);
+  expect(hindrances(hours(6.5, 7))).toEqual([]);
+  expect(hindrances(hours(6, 7))).toEqual(['NOT_AVAILABLE']);
+  expect(hindrances(hours(7, 8))).toEqual(['BOOKED']);
+  expect(hindrances(hours(6, 18))).toEqual(['BOOKED', 'BLOCKED', 'ABSENT', 'BOOKED_ELSEWHERE', 'SET_UNAVAILABLE', 'NOT_AVAILABLE']);
+  expect(hindrances(hours(12, 13))).toEqual(['ABSENT', 'BOOKED_ELSEWHERE']);
+  expect(hindrances(hours(14.5, 15))).toEqual(['SET_UNAVAILABLE']);
+  expect(availability.hindrances(hours(8.5, 12.25))).toEqual([
+    { state: 'BOOKED', times: [hours(8.5, 9)] },
+    { state: 'BLOCKED', times: [hours(9, 9.5)] },
+    { state: 'ABSENT', times: [hours(12, 12.25)] },
+    { state: 'BOOKED_ELSEWHERE', times: [hours(10, 12.25)] },
+  ]);
   expect(() => availability.hindrances(hours(5, 7))).toThrow('not loaded');
 });
 

@@ -48,6 +48,11 @@ test('a changed cursor is refused or names values of the right form, never anyth
   );
 });
 
+test('whole numbers are taken as they are encoded and not otherwise', () => {
+  for (const value of ['0', '7', '999999999']) expect(decodeCursor('ranking', encodeCursor('ranking', [value]), ['integer'])).toEqual([value]);
+  for (const value of ['', '-1', '+1', '07', '1.5', '1e3', ' 1', '1000000000', '٣']) expect(refusal(() => decodeCursor('ranking', encodeCursor('ranking', [value]), ['integer']))).toMatchObject(MALFORMED);
+});
+
 test('no cursor is the beginning', () => {
   expect(decodeCursor('bookings', null, ['uuid'])).toBeUndefined();
   expect(decodeCursor('bookings', undefined, ['uuid'])).toBeUndefined();

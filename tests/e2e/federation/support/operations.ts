@@ -62,6 +62,7 @@ export function variablesAbout(house: House, { couplings }: Federation, texts: T
     'guide-bank-data': { id: guideId },
     'guide-calendar': { id: guide.globalId ?? guideId, range },
     'guide-profile': { id: guideId },
+    'eligible-guides': { input: { bookingId }, filter: { guideIds: [guideId] }, first: 200 },
     'guide-requests': { filter: { guideId, bookingId, state: 'OPEN' }, first: 200 },
     'guide-terms': { id: guideId },
     'guides': { filter: { offerId }, first: 200, range },

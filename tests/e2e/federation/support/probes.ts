@@ -215,6 +215,16 @@ export const PROBES: Readonly<Record<string, Probe>> = {
     answer: (house) => ({ guide: { openRequests: [{ id: house.guide('greta').requestId }] } }),
     nothing: { guide: null },
   },
+  'who could take a booking': {
+    document: 'query ($id: ID) { eligibleGuides(input: { bookingId: $id }) { guides { eligible guide { id displayName } reasons { __typename ... on NotFreeReason { state } } } } }',
+    variables: ({ alpha }) => ({ id: alpha.unassigned[0]?.id }),
+    answer: (house) => ({
+      eligibleGuides: {
+        guides: byName(house).map((name) => ({ eligible: false, guide: { id: house.guide(name).id, displayName: house.guide(name).displayName }, reasons: [{ __typename: 'NotFreeReason', state: 'NOT_AVAILABLE' }] })),
+      },
+    }),
+    nothing: { eligibleGuides: null },
+  },
   'who was asked for a booking': {
     document: 'query ($id: ID!) { booking(id: $id) { requests { id } } }',
     variables: ({ alpha }) => ({ id: alpha.unassigned[0]?.id }),

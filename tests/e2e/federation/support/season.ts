@@ -157,6 +157,7 @@ export class Season {
       return { requestId: requests[0]?.id ?? '' };
     };
     const [taken, declined, withdrawn] = [await ask(1), await ask(3), await ask(5)];
+    await this.#run('staff', 'eligible-guides', { input: { offerId, range: RANGE, language: 'fr', ageGroup: 'SENIORS' }, first: 200 }, staff);
     for (const [who, token] of [['guide', guide], ['staff', staff]] as const) await this.#run(who, 'guide-requests', { first: 200 }, token);
     await this.#run('guide', 'my-requests', {}, guide);
     await this.#change('guide', 'accept-guide-request', { ...taken, idempotencyKey: randomUUID() }, guide);
