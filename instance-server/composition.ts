@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { InstanceConfig } from './config.js';
 import { FederationResolver } from './federation/federation.resolver.js';
 import { AuditResolver, AuditService } from './modules/audit/index.js';
+import { AvailabilityService } from './modules/availability/index.js';
 import { AssignmentService, BookingResolver, BookingService, GuideAssignmentResolver, PlacingService } from './modules/bookings/index.js';
 import { AbsenceService, AvailabilityChangesResolver, AvailabilityResolver, AvailabilityService, HolidayService, IndividualAvailabilityService, RuleService } from './modules/availability/index.js';
 import { CalendarResolver, CalendarService } from './modules/calendar/index.js';
@@ -77,6 +78,7 @@ export async function composeInstance(config: InstanceConfig, logger: Logger, cl
   const guides = new GuideService(database, audit, offers, stamps);
   const assignments = new AssignmentService(audit);
   const bookings = new BookingService({ database, audit, settings, assignments });
+  const availability = new AvailabilityService(database);
   const requests = new RequestService(database, audit, new PlacingService(assignments));
   const availability = new AvailabilityService(database);
   const holidays = new HolidayService(database, audit, settings, stamps);
@@ -113,6 +115,7 @@ export async function composeInstance(config: InstanceConfig, logger: Logger, cl
     [GuideReleaseResolver, new GuideReleaseResolver(offers)],
     [GuideRequestResolver, new GuideRequestResolver(requests, offers, guides, bookings, settings)],
     [GuideRequestsResolver, new GuideRequestsResolver(requests)],
+    [EligibilityResolver, new EligibilityResolver(new EligibilityService(database, bookings, offers, availability, settings), guides)],
     [BookingRequestsResolver, new BookingRequestsResolver(requests)],
     [AvailabilityResolver, new AvailabilityResolver(availability, holidays)],
     [AvailabilityChangesResolver, new AvailabilityChangesResolver(rules, individual, new AbsenceService(database, audit), holidays)],

@@ -54,7 +54,7 @@ const includesLanguage = (tags: RawBuilder<unknown>, wanted: string | null): Raw
     ? sql<boolean>`true`
     : sql<boolean>`exists (select 1 from unnest(${tags}) as t (tag) where starts_with(${wanted} || '-', t.tag || '-') or starts_with(t.tag || '-', ${wanted} || '-'))`;
 
-/** Minutes of an interval that lie within another, as the database counts them. */
+/** Minutes of an interval that lie within another, which it intersects. Of null it is all of the other: the caller leaves those out. */
 const minutesWithin = (start: string, end: string, from: RawBuilder<unknown>, to: RawBuilder<unknown>) =>
   sql`extract(epoch from least(${sql.ref(end)}, ${to}) - greatest(${sql.ref(start)}, ${from})) / 60`;
 
@@ -137,7 +137,7 @@ export const eligibilityRepository = {
         from foreign_times(array(select guide_id from limited where counts_foreign_bookings), ${from}, ${to}) f
       ), counted as (
         select l.guide_id, p.unit, p.start_at, p.end_at,
-          coalesce(sum(${minutesWithin('t.start_at', 't.end_at', sql`p.start_at`, sql`p.end_at`)}), 0)
+          coalesce(sum(${minutesWithin('t.start_at', 't.end_at', sql`p.start_at`, sql`p.end_at`)}) filter (where t.guide_id is not null), 0)
             + extract(epoch from least(${wanted.end}::timestamptz, p.end_at) - greatest(${wanted.start}::timestamptz, p.start_at)) / 60 as minutes,
           count(distinct t.booking) filter (where t.booking is distinct from ${wanted.bookingId}::text) + 1 as bookings
         from limited l cross join period p

@@ -133,7 +133,7 @@ test('(chosen) neither entry nor rule is not available; an entry beats a rule; t
     '17-17.5 BOOKED_ELSEWHERE +1',
     '17.5-18 NOT_AVAILABLE',
   ]);
-  const hindrances = (span: Span) => availability.hindrances(span).map(({ state }) => state);
+  const hindrances = (wanted: Span) => availability.hindrances(wanted).map(({ state }) => state);
   expect(hindrances(hours(6.25, 7.5))).toEqual([]);
   expect(hindrances(hours(6.5, 7))).toEqual([]);
   expect(hindrances(hours(6, 7))).toEqual(['NOT_AVAILABLE']);

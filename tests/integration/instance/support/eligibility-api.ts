@@ -53,8 +53,8 @@ export async function foreign(house: House, guideId: string, spans: readonly (re
   const { records } = house;
   await records.query(
     `insert into link (id, partner_code, partner_name, partner_url, partner_endpoint, state, created_at, updated_at)
-     values (gen_random_uuid(), $1, $1, 'https://' || $1 || '.example', 'https://' || $1 || '.example', 'ACTIVE', now(), now()) on conflict do nothing`,
-    [partner],
+     values (gen_random_uuid(), $1, $1, $2, $2, 'ACTIVE', now(), now()) on conflict do nothing`,
+    [partner, `https://${partner}.example`],
   );
   await records.query(
     `with c as (
