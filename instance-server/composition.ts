@@ -2,7 +2,6 @@ import type { Logger } from 'pino';
 import type { InstanceConfig } from './config.js';
 import { FederationResolver } from './federation/federation.resolver.js';
 import { AuditResolver, AuditService } from './modules/audit/index.js';
-import { AvailabilityService } from './modules/availability/index.js';
 import { AssignmentService, BookingResolver, BookingService, GuideAssignmentResolver, PlacingService } from './modules/bookings/index.js';
 import { AbsenceService, AvailabilityChangesResolver, AvailabilityResolver, AvailabilityService, HolidayService, IndividualAvailabilityService, RuleService } from './modules/availability/index.js';
 import { CalendarResolver, CalendarService } from './modules/calendar/index.js';
@@ -78,7 +77,6 @@ export async function composeInstance(config: InstanceConfig, logger: Logger, cl
   const guides = new GuideService(database, audit, offers, stamps);
   const assignments = new AssignmentService(audit);
   const bookings = new BookingService({ database, audit, settings, assignments });
-  const availability = new AvailabilityService(database);
   const requests = new RequestService(database, audit, new PlacingService(assignments));
   const availability = new AvailabilityService(database);
   const holidays = new HolidayService(database, audit, settings, stamps);
