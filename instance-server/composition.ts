@@ -20,7 +20,7 @@ import {
   PartnerClient,
   PartnerService,
 } from './modules/links/index.js';
-import { AssignmentKind, Delivery, DrainLocks, Drains, kindsOf, SyncMetrics, SyncReceipt } from './modules/replication/index.js';
+import { AssignmentKind, Delivery, DrainLocks, Drains, Heartbeats, kindsOf, Memory, SyncMetrics, SyncReceipt } from './modules/replication/index.js';
 import { SettingsResolver, SettingsStore } from './modules/settings/index.js';
 import {
   BookingRequestsResolver,
@@ -92,10 +92,17 @@ export async function composeInstance(config: InstanceConfig, logger: Logger, cl
   // What replicates, by the modules it is of; and what partners may ask for, likewise.
   const kinds = kindsOf([new AssignmentKind(config.LIMIT_FOREIGN_BOOKINGS)]);
   const syncMetrics = new SyncMetrics();
-  const drains = new Drains(database, directory, new Delivery(database, partners, kinds, syncMetrics, clock), new DrainLocks(database.workerUrl), events, clock, logger);
+  const memory = new Memory(logger);
+  const heartbeats = new Heartbeats(database, partners, memory, clock, config.SYNC_HEARTBEAT_MS);
+  const delivery = new Delivery(database, partners, kinds, memory, syncMetrics, clock);
+  const drains = new Drains(database, directory, delivery, heartbeats, new DrainLocks(database.workerUrl), events, clock, logger);
+  const receipt = new SyncReceipt(kinds, memory, syncMetrics, ({ id }) => {
+    heartbeats.heard(id);
+    drains.wake(id, true);
+  });
   const partnerActions: PartnerActions = new Map([
     ...new CouplingActions(directory, audit, code).actions(),
-    ['sync/deliver', new SyncReceipt(kinds, syncMetrics).action()],
+    ...receipt.actions(),
   ]);
   const partnerService = new PartnerService(database, directory, verifier, clock, code, partnerActions);
 

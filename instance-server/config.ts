@@ -48,6 +48,7 @@ const environment = z.object({
     .transform((list) => list.split(',').map((origin) => origin.trim()).filter(Boolean)),
   INTROSPECTION: z.stringbool().optional(),
   IDEMPOTENCY_RETENTION_HOURS: integer(48, 1, 24 * 365),
+  SYNC_HEARTBEAT_MS: integer(10_000, 100, 60_000),
   LIMIT_FOREIGN_BOOKINGS: integer(2_000, 1, 1_000_000),
   LIMIT_BODY_BYTES: integer(100_000, 1_000, 10_000_000),
   LIMIT_DEPTH: integer(12, 3, 100),

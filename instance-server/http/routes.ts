@@ -89,6 +89,7 @@ export function registerRoutes(app: FastifyInstance, { instance, config, authent
     if (error instanceof GraphQLError) return reply.code(401).send({ errors: [error.toJSON()] });
     const status = error.statusCode ?? 500;
     if (status >= 500) logger.error({ requestId: request.id, name: error.name, code: error.code }, 'a request failed');
+    if (status === 413 && request.url.startsWith('/partner/')) return reply.code(413).send({ code: 'TOO_LARGE' });
     const code = status === 413 ? 'OPERATION_LIMIT_EXCEEDED' : status < 500 ? 'BAD_REQUEST' : 'INTERNAL_SERVER_ERROR';
     const message = status === 413 ? 'The request is larger than this server accepts.' : status < 500 ? 'The request is not well-formed.' : 'Something went wrong on our side.';
     return reply.code(status).send({ errors: [{ message, extensions: { code, ...(status >= 500 && { requestId: request.id }) } }] });

@@ -91,6 +91,19 @@ export class TokenVerifier {
     return claims;
   }
 
+  /** Whether the token would be right at the time its giver has put on it. Nothing of it is remembered. */
+  isRightInItsTime(token: string, expected: TokenExpectation): boolean {
+    const payload: unknown = decode(token)?.payload;
+    const iat = typeof payload === 'object' && payload !== null && 'iat' in payload ? payload.iat : undefined;
+    if (typeof iat !== 'number' || !Number.isSafeInteger(iat)) return false;
+    try {
+      this.#verifySignature(token, expected, new Date(iat * 1000));
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   #verifySignature(token: string, expected: TokenExpectation, now: Date): TokenClaims {
     try {
       const { header, payload } = jwt.verify(token, expected.key, {

@@ -58,6 +58,7 @@ export class FakePartner {
   entries: PartnerEntry[] = [];
   lie: Lie | undefined;
   readonly #sockets = new Set<Socket>();
+  #delivered: { number: number; id: string | null } = { number: 0, id: null };
 
   private constructor(
     readonly code: string,
@@ -120,7 +121,7 @@ export class FakePartner {
     }
     this.received.push({ path, headers: request.headers, body });
     if (path !== '/federation') {
-      response.end(path === '/partner/v1/sync/deliver' ? JSON.stringify({ number: (JSON.parse(body) as { number: number }).number, answers: [] }) : '{"ok":true}');
+      response.end(JSON.stringify(this.#hear(path, body)));
       return;
     }
     const { lie } = this;
@@ -132,6 +133,17 @@ export class FakePartner {
     const honest = this.#answer(body);
     const { status = 200, headers = {}, body: answered } = lie?.(honest) ?? { body: honest };
     response.writeHead(status, headers).end(answered);
+  }
+
+  /** Says that it has taken what is delivered, and remembers no more of it than the number. */
+  #hear(path: string, body: string): unknown {
+    const { number, id, incarnation } = JSON.parse(body) as { number: number; id: string; incarnation: number };
+    if (path === '/partner/v1/sync/deliver') {
+      this.#delivered = { number, id };
+      return { number, answers: [] };
+    }
+    if (path !== '/partner/v1/sync/heartbeat') return { ok: true };
+    return { incarnation: 1, release: 2, sent: { number: 0, id: null }, acked: 0, received: { incarnation, ...this.#delivered }, complete: true };
   }
 
   #answer(body: string): string {

@@ -1,7 +1,7 @@
 import type { Clock } from '../../platform/clock.js';
 import { sha256Base64Url } from '../../platform/crypto.js';
 import type { Database } from '../../platform/database/database.js';
-import { peekToken, TokenError, type TokenVerifier } from '../../platform/tokens.js';
+import { peekToken, type TokenClaims, TokenError, type TokenExpectation, type TokenVerifier } from '../../platform/tokens.js';
 import type { LinkDirectory } from './link.directory.js';
 import { type PartnerAction, type PartnerActions, PartnerCallError } from './partner-actions.js';
 import { PARTNER_TOKEN_SECONDS } from './partner-client.js';
@@ -50,13 +50,23 @@ export class PartnerService {
       const key = link && this.directory.partnerKey(link, kid);
       if (!link || !key) throw new TokenError('ISSUER_UNKNOWN');
       const expected = { kind: 'lotse-partner+jwt', issuer: iss, audience: this.instanceCode, maxLifeSeconds: PARTNER_TOKEN_SECONDS, key } as const;
-      const claims = this.verifier.verify(token, expected, this.clock.now());
+      const claims = this.#verify(token, expected);
       const whole = claims.link === link.id && claims.body === sha256Base64Url(body) && claims.path === `/partner/v1/${action}` && typeof claims.jti === 'string' && claims.jti.length <= 64;
       if (!whole) throw new TokenError('TOKEN_INVALID');
       if (!link.isOpen && !known?.whileSuspended) throw new PartnerCallError(403, 'LINK_NOT_OPEN');
       return { link, claims };
     } catch (error) {
       if (error instanceof TokenError) throw new PartnerCallError(401, 'UNAUTHENTICATED');
+      throw error;
+    }
+  }
+
+  /** @throws PartnerCallError CLOCK_SKEWED when the partner's clock and ours differ so much that his calls are of another time */
+  #verify(token: string, expected: TokenExpectation): TokenClaims {
+    try {
+      return this.verifier.verify(token, expected, this.clock.now());
+    } catch (error) {
+      if (this.verifier.isRightInItsTime(token, expected)) throw new PartnerCallError(401, 'CLOCK_SKEWED');
       throw error;
     }
   }

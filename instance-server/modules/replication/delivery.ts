@@ -4,7 +4,8 @@ import { newId } from '../../platform/crypto.js';
 import type { Database, Tx } from '../../platform/database/database.js';
 import { type KnownLink, type PartnerClient, PartnerRefusal } from '../links/index.js';
 import type { Item, ReplicatedKinds } from './kinds.js';
-import { deliverAnswer, itemRefused, MAX_BATCH_BYTES, MAX_ITEMS } from './messages.js';
+import type { Memory } from './memory.js';
+import { deliverAnswer, itemRefused, MAX_BATCH_BYTES, MAX_ITEMS, unknownIncarnation } from './messages.js';
 import type { SyncMetrics } from './metrics.js';
 import { outboxRepository as outbox, type WaitingRow } from './outbox.repository.js';
 import { peerRepository as peers } from './peer.repository.js';
@@ -37,6 +38,7 @@ export class Delivery {
     private readonly database: Database,
     private readonly partners: PartnerClient,
     private readonly kinds: ReplicatedKinds,
+    private readonly memory: Memory,
     private readonly metrics: SyncMetrics,
     private readonly clock: Clock,
   ) {
@@ -54,12 +56,31 @@ export class Delivery {
       const answer = deliverAnswer.parse(await this.partners.call(link, '/partner/v1/sync/deliver', { incarnation, number, id, items, complete }));
       await this.#acknowledged(link, batch, new Map(answer.answers));
     } catch (error) {
-      const refused = error instanceof PartnerRefusal && error.code === 'ITEM_REFUSED' ? itemRefused.safeParse(error.facts) : undefined;
-      const item = refused?.success ? items[refused.data.item] : undefined;
-      if (!refused?.success || !item) throw error;
-      await this.#refused(link, batch, item, refused.data.reason);
+      if (!(error instanceof PartnerRefusal)) throw error;
+      await this.#answerRefusal(link, batch, error);
     }
     return 'MORE';
+  }
+
+  /** @throws the refusal where nothing can be done but to wait */
+  async #answerRefusal(link: KnownLink, batch: Batch, refusal: PartnerRefusal): Promise<void> {
+    if (refusal.code === 'ITEM_REFUSED') {
+      const refused = itemRefused.safeParse(refusal.facts);
+      const item = refused.success ? batch.items[refused.data.item] : undefined;
+      if (!refused.success || !item) throw refusal;
+      return this.#refused(link, batch, item, refused.data.reason);
+    }
+    if (refusal.code === 'INCARNATION_UNKNOWN') {
+      const { data: received } = unknownIncarnation.safeParse(refusal.facts);
+      if (!received) throw refusal;
+      return this.database.worker.transaction((tx) => this.memory.hear(tx, link, { received }, this.clock.now()));
+    }
+    if (refusal.code !== 'RESYNC_NEEDED') throw refusal;
+    // The partner was restored from an older state and asks for everything.
+    return this.database.worker.transaction(async (tx) => {
+      await peers.lockGuides(tx, link.id);
+      await peers.fill(tx, link.id);
+    });
   }
 
   /** Number and id are kept before anything is sent, so that a lost answer is met by the same batch again. */
@@ -116,10 +137,9 @@ export class Delivery {
         if (answered.length > 0) await kind.answered?.(tx, link, answered);
       }
       await outbox.remove(tx, rows);
-      const now = this.clock.now();
       const updated = await tx
         .updateTable('sync_peer')
-        .set({ acked_number: number, last_contact_at: now })
+        .set({ acked_number: number })
         .where('link_id', '=', link.id)
         .where('sent_number', '=', number)
         .where('sent_id', '=', id)

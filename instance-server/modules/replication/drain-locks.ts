@@ -14,24 +14,35 @@ export class DrainLocks {
   #client: pg.Client | undefined;
   #connecting: Promise<pg.Client> | undefined;
   #closed = false;
+  /** The driver takes one question at a time. */
+  #turn: Promise<unknown> = Promise.resolve();
   readonly #sign: NodeJS.Timeout;
 
   constructor(private readonly url: string) {
-    this.#sign = setInterval(() => void this.#client?.query('select 1').catch(() => this.#lose()), SIGN_OF_LIFE_MS);
+    this.#sign = setInterval(() => {
+      const client = this.#client;
+      if (client) void this.#ask(client, 'select 1').catch(() => this.#lose());
+    }, SIGN_OF_LIFE_MS);
     this.#sign.unref();
+  }
+
+  #ask<Row extends pg.QueryResultRow>(client: pg.Client, text: string, values: unknown[] = []): Promise<pg.QueryResult<Row>> {
+    const answer = this.#turn.then(() => client.query<Row>(text, values));
+    this.#turn = answer.catch(() => undefined);
+    return answer;
   }
 
   /** Runs `work` if no other replica is at it; says whether it ran. */
   async within(linkId: string, work: () => Promise<void>): Promise<boolean> {
     const client = await this.#connection();
-    const { rows } = await client.query<{ locked: boolean }>(`select pg_try_advisory_lock(hashtextextended($1, 0)) as locked`, [`lotse drain ${linkId}`]);
+    const { rows } = await this.#ask<{ locked: boolean }>(client, `select pg_try_advisory_lock(hashtextextended($1, 0)) as locked`, [`lotse drain ${linkId}`]);
     if (!rows[0]?.locked) return false;
     try {
       await work();
     } finally {
       // A connection that was lost has let go by itself.
       if (this.#client === client) {
-        await client.query(`select pg_advisory_unlock(hashtextextended($1, 0))`, [`lotse drain ${linkId}`]).catch(() => this.#lose());
+        await this.#ask(client, `select pg_advisory_unlock(hashtextextended($1, 0))`, [`lotse drain ${linkId}`]).catch(() => this.#lose());
       }
     }
     return true;

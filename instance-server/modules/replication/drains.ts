@@ -7,13 +7,14 @@ import type { EventHub } from '../../platform/events/events.js';
 import { type LinkDirectory, PartnerRefusal } from '../links/index.js';
 import type { Delivery } from './delivery.js';
 import type { DrainLocks } from './drain-locks.js';
+import type { Heartbeats } from './heartbeats.js';
 import { outboxRepository as outbox } from './outbox.repository.js';
 import { peerRepository as peers } from './peer.repository.js';
 
 const backoff = new ExponentialBackoff({ initialDelay: 200, maxDelay: 30_000 });
 
-/** How often each partner is looked at without being asked: refused records become due by time. */
-const TICK_MS = 5_000;
+/** How often each partner is looked at without being asked: refused records become due by time, and heartbeats are. */
+const TICK_MS = 1_000;
 
 /** Names a failure for operators; what a partner or a driver says is not repeated. */
 const codeOf = (error: unknown): string => (error instanceof PartnerRefusal ? error.code.replaceAll(/[^A-Z_]/g, '').slice(0, 64) || 'REFUSED' : 'UNREACHABLE');
@@ -81,6 +82,7 @@ export class Drains {
     private readonly database: Database,
     private readonly directory: LinkDirectory,
     private readonly delivery: Delivery,
+    private readonly heartbeats: Heartbeats,
     private readonly locks: DrainLocks,
     private readonly events: EventHub,
     private readonly clock: Clock,
@@ -92,9 +94,21 @@ export class Drains {
       if (event.kind === 'outbox') this.wake(event.linkId);
       if (event.kind === 'links' || event.kind === 'gap') void this.#linksChanged().catch(() => undefined);
     });
-    this.#tick = setInterval(() => void this.sweep().catch(() => undefined), TICK_MS);
+    this.#tick = setInterval(() => void this.#look().catch(() => undefined), Math.min(TICK_MS, this.heartbeats.everyMs / 2));
     this.#tick.unref();
     void this.sweep().catch(() => undefined);
+  }
+
+  /** Heartbeats that are due; whoever answers one is delivered to. */
+  async #look(): Promise<void> {
+    await this.directory.fresh();
+    for (const link of this.directory.open()) {
+      if (!this.heartbeats.isDue(link.id)) continue;
+      void this.heartbeats.beat(link).then(
+        () => this.wake(link.id, true),
+        (error: unknown) => this.#failed(link.id, error),
+      );
+    }
   }
 
   /** Something waits for this partner. `now`: he is believed to answer again, so do not wait any longer. */
@@ -130,6 +144,9 @@ export class Drains {
     await this.directory.fresh();
     const link = this.directory.byId(linkId);
     if (!link?.isOpen) return;
+    // Nothing is delivered before both sides know whether one of them has forgotten something.
+    if (!this.heartbeats.mayDeliver(linkId)) await this.heartbeats.beat(link);
+    if (!this.heartbeats.mayDeliver(linkId)) return;
     // Whoever commits while this is let go is heard of by its event, and looked for again.
     await this.locks.within(linkId, async () => {
       while (!this.#stopped && (await this.delivery.step(link)) === 'MORE');

@@ -31,6 +31,26 @@ export const deliverAnswer = z.object({
 /** Facts of `ITEM_REFUSED`. */
 export const itemRefused = z.object({ item: z.int().min(0).max(MAX_ITEMS), reason: z.string().regex(/^[A-Z_]{1,64}$/) });
 
+const batchName = z.strictObject({ number: counter, id: z.uuid().nullable() });
+
+/** What one side of a link knows of the exchange; `sync/heartbeat` says it both ways, as message and as answer. */
+export const heartbeat = z.strictObject({
+  /** Of the speaker as an origin. */
+  incarnation: positive,
+  /** What the speaker's program understands; one without heartbeats is 1. */
+  release: positive,
+  /** The batch sent last, and the greatest number acknowledged. */
+  sent: batchName,
+  acked: counter,
+  /** The batch applied last, and the greatest incarnation of the other side heard of. */
+  received: z.strictObject({ incarnation: counter, number: counter, id: z.uuid().nullable() }),
+  /** Whether nothing waits at the speaker for the other side. */
+  complete: z.boolean(),
+});
+export type Heartbeat = z.infer<typeof heartbeat>;
+
 /** Facts of `INCARNATION_UNKNOWN`: what the receiver has seen of the sender. */
-export const received = z.object({ incarnation: counter, number: counter, id: z.uuid().nullable() });
-export type Received = z.infer<typeof received>;
+export const unknownIncarnation = z.object({ incarnation: counter, number: counter, id: z.uuid().nullable().catch(null) });
+
+/** Understands everything of this file. */
+export const RELEASE = 2;

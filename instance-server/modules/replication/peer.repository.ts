@@ -5,6 +5,18 @@ import type { Tx } from '../../platform/database/database.js';
 
 export type PeerRow = Selectable<DB['sync_peer']>;
 
+export interface Standing {
+  incarnation: number;
+  sentNumber: number;
+  sentId: string | null;
+  ackedNumber: number;
+  receivedNumber: number;
+  receivedId: string | null;
+  partnerIncarnation: number;
+  /** Nothing waits for the partner. */
+  complete: boolean;
+}
+
 /** SQL of what is known of partners. */
 export const peerRepository = {
   async find(tx: Tx, linkId: string): Promise<PeerRow | undefined> {
@@ -17,17 +29,41 @@ export const peerRepository = {
   },
 
   async update(tx: Tx, linkId: string, changes: Partial<Omit<PeerRow, 'link_id'>>): Promise<void> {
-    await tx.updateTable('sync_peer').set(changes).where('link_id', '=', linkId).execute();
+    if (Object.keys(changes).length > 0) await tx.updateTable('sync_peer').set(changes).where('link_id', '=', linkId).execute();
   },
 
-  /** What this instance is as an origin. */
+  /** What this side knows of the exchange; undefined for a link that is not in force. */
+  async standing(tx: Tx, linkId: string): Promise<Standing | undefined> {
+    const { rows } = await sql<Standing>`
+      select y.incarnation, p.sent_number as "sentNumber", p.sent_id as "sentId", p.acked_number as "ackedNumber",
+        p.received_number as "receivedNumber", p.received_id as "receivedId", p.partner_incarnation as "partnerIncarnation",
+        not exists (select 1 from outbox o where o.link_id = p.link_id) as complete
+      from sync_peer p cross join sync_state y where p.link_id = ${linkId}`.execute(tx);
+    return rows[0];
+  },
+
+  /** Rows of the guides of active couplings, of one link or of all, in the order in which everybody locks them. */
+  async lockGuides(tx: Tx, linkId?: string): Promise<void> {
+    await sql`
+      select 1 from guide
+      where id in (select c.guide_id from coupling c where c.state = 'ACTIVE' and (${linkId ?? null}::uuid is null or c.link_id = ${linkId ?? null}::uuid))
+      order by id for no key update`.execute(tx);
+  },
+
+  /** Everything of active couplings waits again, of one link or of all. The guides are locked. */
+  async fill(tx: Tx, linkId?: string, couplingId?: string): Promise<void> {
+    await sql`
+      select outbox_fill_coupling(c.id) from coupling c
+      where c.state = 'ACTIVE' and (${linkId ?? null}::uuid is null or c.link_id = ${linkId ?? null}::uuid) and (${couplingId ?? null}::uuid is null or c.id = ${couplingId ?? null}::uuid)
+      order by c.id`.execute(tx);
+  },
+
   async incarnation(tx: Tx): Promise<number> {
     const row = await tx.selectFrom('sync_state').select('incarnation').where('id', '=', 1).executeTakeFirstOrThrow();
     return row.incarnation;
   },
 
-  /** Rows of these guides, in the order in which everybody locks them. */
-  async lockGuides(tx: Tx, guideIds: readonly string[]): Promise<void> {
-    await sql`select 1 from guide where id = any(${[...guideIds]}::uuid[]) order by id for no key update`.execute(tx);
+  async raise(tx: Tx, incarnation: number): Promise<void> {
+    await tx.updateTable('sync_state').set({ incarnation }).where('id', '=', 1).execute();
   },
 };

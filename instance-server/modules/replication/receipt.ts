@@ -1,10 +1,11 @@
 import { sql } from 'kysely';
 import type { Tx } from '../../platform/database/database.js';
-import { type KnownLink, type PartnerAction, PartnerCallError } from '../links/index.js';
+import { type KnownLink, type PartnerAction, type PartnerActions, PartnerCallError } from '../links/index.js';
 import { type Item, ItemRefusal, type Receipt, type ReceivingCoupling, type ReplicatedKinds } from './kinds.js';
-import { type DeliverMessage, deliverMessage, itemHead } from './messages.js';
-import { type PeerRow, peerRepository as peers } from './peer.repository.js';
+import { type DeliverMessage, deliverMessage, type Heartbeat, heartbeat, itemHead } from './messages.js';
+import type { Memory } from './memory.js';
 import type { SyncMetrics } from './metrics.js';
+import { type PeerRow, peerRepository as peers } from './peer.repository.js';
 
 /**
  * Responsible for taking what partners deliver: all of a batch or nothing, in the transaction that remembers its number, so that a
@@ -13,27 +14,41 @@ import type { SyncMetrics } from './metrics.js';
 export class SyncReceipt {
   constructor(
     private readonly kinds: ReplicatedKinds,
+    private readonly memory: Memory,
     private readonly metrics: SyncMetrics,
+    /** The partner has sent a heartbeat: he is there. */
+    private readonly heard: (link: KnownLink) => void,
   ) {}
 
-  action(): PartnerAction {
-    return { schema: deliverMessage, apply: (tx, link, message, now) => this.#deliver(tx, link, message as DeliverMessage, now) };
+  actions(): PartnerActions {
+    return new Map<string, PartnerAction>([
+      ['sync/deliver', { schema: deliverMessage, apply: (tx, link, message, now) => this.#deliver(tx, link, message as DeliverMessage, now) }],
+      [
+        'sync/heartbeat',
+        {
+          schema: heartbeat,
+          apply: async (tx, link, message, now) => {
+            await this.memory.hear(tx, link, message as Heartbeat, now);
+            this.heard(link);
+            return { ...(await this.memory.say(tx, link)) };
+          },
+        },
+      ],
+    ]);
   }
 
-  async #deliver(tx: Tx, link: KnownLink, message: DeliverMessage, now: Date): Promise<Record<string, unknown>> {
+  async #deliver(tx: Tx, link: KnownLink, message: DeliverMessage, now: Date): Promise<Record<string, unknown> | PartnerCallError> {
     try {
       const items = this.#parse(message.items);
+      if (await this.#hasForgotten(tx, link, message, now)) return new PartnerCallError(409, 'RESYNC_NEEDED');
       const couplings = await this.#lockCouplings(tx, link, items);
       const peer = await peers.lock(tx, link.id);
-      if (!peer) throw new PartnerCallError(403, 'LINK_NOT_OPEN');
-      checkNumber(peer, message);
+      if (peer) checkNumber(peer, message);
       this.#checkCouplings(items, couplings);
       const answers = await this.#apply(tx, { link, incarnation: message.incarnation, now, couplings }, items);
       await peers.update(tx, link.id, {
         received_number: message.number,
         received_id: message.id,
-        partner_incarnation: message.incarnation,
-        last_contact_at: now,
         ...(message.complete && { complete_at: now }),
       });
       return { number: message.number, answers };
@@ -42,6 +57,18 @@ export class SyncReceipt {
       this.metrics.refused(link, error.code, 'in');
       throw new PartnerCallError(409, 'ITEM_REFUSED', { item: error.index, reason: error.code });
     }
+  }
+
+  /** Who delivers under a raised incarnation is asked nothing, but told everything again; who numbers too far ahead knows us better than we do. */
+  async #hasForgotten(tx: Tx, link: KnownLink, { incarnation, number }: DeliverMessage, now: Date): Promise<boolean> {
+    const known = await peers.find(tx, link.id);
+    if (!known) throw new PartnerCallError(403, 'LINK_NOT_OPEN');
+    if (incarnation < known.partner_incarnation) throw unknownTo(known);
+    const isAhead = isGap(known, number);
+    if (!isAhead && incarnation === known.partner_incarnation) return false;
+    const received = { incarnation: await peers.incarnation(tx), number: 0, id: null };
+    await this.memory.hear(tx, link, { incarnation, received, acked: number - 1 }, now);
+    return isAhead;
   }
 
   #parse(raw: readonly unknown[]): Item[] {
@@ -103,12 +130,13 @@ export class SyncReceipt {
 
 /** A number that was passed already is heard again only under its id: an origin that counts anew has lost its memory. */
 function checkNumber(peer: PeerRow, { incarnation, number, id }: DeliverMessage): void {
-  const unknown = () =>
-    new PartnerCallError(409, 'INCARNATION_UNKNOWN', { incarnation: peer.partner_incarnation, number: peer.received_number, id: peer.received_id ?? '' });
-  if (incarnation < peer.partner_incarnation) throw unknown();
-  if (incarnation > peer.partner_incarnation) return;
-  const isNext = number === peer.received_number + 1;
+  if (incarnation !== peer.partner_incarnation) throw unknownTo(peer);
   const isAgain = number === peer.received_number && id === peer.received_id;
-  if (number <= peer.received_number && !isAgain) throw unknown();
-  if (!isNext && !isAgain) throw new PartnerCallError(409, 'RESYNC_NEEDED');
+  if (number <= peer.received_number && !isAgain) throw unknownTo(peer);
+  if (isGap(peer, number)) throw new PartnerCallError(409, 'RESYNC_NEEDED');
 }
+
+const isGap = (peer: PeerRow, number: number): boolean => number > peer.received_number + 1;
+
+const unknownTo = (peer: PeerRow): PartnerCallError =>
+  new PartnerCallError(409, 'INCARNATION_UNKNOWN', { incarnation: peer.partner_incarnation, number: peer.received_number, id: peer.received_id ?? '' });

@@ -39,6 +39,10 @@ export class ReplicatingHouse {
     return this.instance.code;
   }
 
+  get url(): string {
+    return this.server.url;
+  }
+
   get api(): GraphqlClient {
     return client(this.server.url);
   }
