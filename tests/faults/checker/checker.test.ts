@@ -1,4 +1,4 @@
-import { type BookingOp, checkAll, type Finding, type Op, type OfferOp, type ProfileOp, type Snapshot, type Snapshots, steady, checkDoubleBookings, Traces, leaksInAnswer, type World } from './index.js';
+import { type BookingOp, checkAll, type Finding, type Op, type OfferOp, type ProfileOp, type RuleOp, type Snapshot, type Snapshots, steady, checkDoubleBookings, Traces, leaksInAnswer, type World } from './index.js';
 
 /*
  * The checker itself: silent where all is well, and each planted fault is found. What it judges here was written by hand.
@@ -16,22 +16,23 @@ const world: World = {
   ],
 };
 
-const guide = (id: string, firstName: string, phone = '1') => ({ id, globalId: null, firstName, lastName: 'L', email: 'e', phone, languages: 'de' });
+const guide = (id: string, firstName: string, phone = '1') => ({ id, globalId: null, keeper: id === 'hanno-a' ? null : 'alpha', firstName, lastName: 'L', email: 'e', phone, languages: 'de' });
 const assignment = (id: string, guideId: string, bookingId: string | null, start: number, end: number, more: Partial<Snapshot['assignments'][number]> = {}) => ({
-  id, guideId, bookingId, start: hour(start), end: hour(end), ended: false, version: 1, kind: 'BOOKING', verification: guideId === 'hanno-a' ? 'NOT_NEEDED' : 'VERIFIED', note: null, ...more,
+  id, guideId, bookingId, start: hour(start), end: hour(end), ended: false, version: 1, claimVersion: 1, kind: 'BOOKING', verification: guideId === 'hanno-a' ? 'NOT_NEEDED' : 'VERIFIED', note: null, ...more,
 });
 const booking = (id: string, start: number, end: number, version: number, notes: string, state = 'BOOKED') => ({ id, offerId: 'o-' + id[0], state, start: hour(start), end: hour(end), version, notes });
 const foreign = (id: string, guideId: string, start: number, end: number, title: string, more: Partial<Snapshot['foreign'][number]> = {}) => ({
   couplingId: 'c1', id, guideId, incarnation: 1, version: 1, start: hour(start), end: hour(end), title, kind: 'BOOKING', ended: false, ...more,
 });
 const claim = (assignmentId: string, holder: string, start: number, end: number, version = 1) => ({
-  assignmentId, guideId: 'anna-a', couplingId: holder === 'alpha' ? null : 'c1', holder, version, start: hour(start), end: hour(end), state: 'VERIFIED',
+  id: assignmentId, guideId: 'anna-a', holder, incarnation: 1, version, start: hour(start), end: hour(end), state: 'VERIFIED',
 });
 const stamps = (guideId: string) => ['firstName', 'lastName', 'email', 'phone', 'languages'].map((field) => ({ guideId, field, stamp: field === 'phone' ? stamp(500, 'beta') : stamp(100, 'alpha') }));
 
 /** Anna leads a1 (10–11) and the block k1 (15–16) in alpha and b1 (12–13) in beta, a2 is cancelled, a3 deleted, Hanno leads a4. */
 function sound(): { snapshots: Record<string, Snapshot>; history: Op[] } {
-  const empty = { blockTitle: 'Blocked', incarnation: 1, rules: [], outbox: [], couplings: [], stamps: [], claims: [], foreign: [] };
+  const rule = (guideId: string) => ({ id: 'r1', guideId, origin: 'alpha', stamp: stamp(300, 'beta'), deleted: false, startTime: '09:15', validFrom: '2031-05-02', version: 2, rest: '[]' });
+  const empty = { blockTitle: 'Blocked', incarnation: 1, rules: [], entries: [], outbox: [], couplings: [], stamps: [], claims: [], foreign: [] };
   const alpha: Snapshot = {
     ...empty,
     code: 'alpha',
@@ -40,18 +41,21 @@ function sound(): { snapshots: Record<string, Snapshot>; history: Op[] } {
     stamps: stamps('anna-a'),
     bookings: [booking('a1', 10, 11, 2, 'm1'), booking('a2', 9, 10, 2, 'm2', 'CANCELLED'), booking('a4', 10, 12, 1, 'm4')],
     assignments: [
-      assignment('x1', 'anna-a', 'a1', 10, 11, { version: 3 }),
+      assignment('x1', 'anna-a', 'a1', 10, 11, { version: 3, claimVersion: 2 }),
       assignment('x2', 'anna-a', 'a2', 9, 10, { ended: true, version: 2 }),
       assignment('x3', 'anna-a', null, 10, 11, { ended: true, version: 2 }),
       assignment('x4', 'hanno-a', 'a4', 10, 12),
       assignment('k1', 'anna-a', null, 15, 16, { kind: 'BLOCK' }),
     ],
     foreign: [foreign('y1', 'anna-a', 12, 13, 'Beta tour')],
-    claims: [claim('x1', 'alpha', 10, 11, 3), claim('k1', 'alpha', 15, 16), claim('y1', 'beta', 12, 13)],
+    rules: [rule('anna-a')],
+    entries: [{ id: 'e1', guideId: 'anna-a' }],
+    claims: [claim('x1', 'alpha', 10, 11, 2), claim('k1', 'alpha', 15, 16), claim('y1', 'beta', 12, 13)],
   };
   const beta: Snapshot = {
     ...empty,
     code: 'beta',
+    rules: [rule('anna-b')],
     offers: [{ id: 'o-b', title: 'Beta tour', version: 1 }],
     guides: [guide('anna-b', 'Anna', '2')],
     stamps: stamps('anna-b'),
@@ -75,6 +79,8 @@ const profile = (n: number, house: string, guideId: string, values: Record<strin
   ...base(n, house), subject: 'profile', guideId, values, expectedVersion, answerVersion: expectedVersion + 1, clockAtLeast,
 });
 
+const ruled = (n: number, action: RuleOp['action'], house: string, more: Partial<RuleOp>): RuleOp => ({ ...base(n, house), subject: 'rule', action, person: 'anna', ruleId: 'r1', clockAtLeast: 0, ...more });
+
 function history(): Op[] {
   const made = create(1, 'm1', 'a1', 'alpha', 8, 9, [['x1', 'anna-a']]);
   const moved: BookingOp = {
@@ -91,6 +97,9 @@ function history(): Op[] {
     renamed,
     create(8, 'm4', 'a4', 'alpha', 10, 12, [['x4', 'hanno-a']]),
     create(9, 'm5', 'b1', 'beta', 12, 13, [['y1', 'anna-b']]),
+    ruled(12, 'create', 'alpha', { startTime: '08:00', validFrom: '2031-05-01', answerVersion: 1, clockAtLeast: 200 }),
+    ruled(13, 'edit', 'beta', { startTime: '09:15', validFrom: '2031-05-02', expectedVersion: 1, answerVersion: 2, clockAtLeast: 300 }),
+    { ...base(14), subject: 'entry', guideId: 'anna-a', entryIds: ['e1'] },
     profile(10, 'alpha', 'anna-a', { phone: '0' }, 1, 400),
     profile(11, 'beta', 'anna-b', { phone: '2' }, 1, 500),
   ];
@@ -166,15 +175,34 @@ test.each<[string, string[], Parameters<typeof found>[0]]>([
   }],
   ['an assignment nobody decided on', ['claim'], (alpha) => {
     first(alpha.assignments, ({ id }) => id === 'x1').verification = 'PENDING';
-    without(alpha.claims, ({ assignmentId }) => assignmentId === 'x1');
+    without(alpha.claims, ({ id }) => id === 'x1');
   }],
   ['a claim that its holder denies', ['claim'], (alpha) => void alpha.claims.push(claim('y9', 'beta', 20, 21))],
-  ['a claim of an older version', ['claim'], (alpha) => void (first(alpha.claims, ({ assignmentId }) => assignmentId === 'x1').version = 2)],
+  ['a claim of an older version', ['claim'], (alpha) => void (first(alpha.claims, ({ id }) => id === 'x1').version = 1)],
   ['claims kept in two houses', ['claim'], (alpha, beta) => {
-    const moved = first(alpha.claims, ({ assignmentId }) => assignmentId === 'y1');
-    without(alpha.claims, ({ assignmentId }) => assignmentId === 'y1');
+    const moved = first(alpha.claims, ({ id }) => id === 'y1');
+    without(alpha.claims, ({ id }) => id === 'y1');
     beta.claims.push({ ...moved, guideId: 'anna-b' });
   }],
+  ['houses that name different keepers', ['claim'], (_alpha, beta) => void (first(beta.guides, ({ id }) => id === 'anna-b').keeper = 'beta')],
+  ['a conflict with nothing', ['claim'], (alpha) => {
+    first(alpha.assignments, ({ id }) => id === 'k1').verification = 'CONFLICT';
+    without(alpha.claims, ({ id }) => id === 'k1');
+  }],
+  ['a rule that differs', ['rule'], (alpha) => void (first(alpha.rules, () => true).rest = '["x"]')],
+  ['a rule that one house has deleted', ['rule'], (_alpha, beta) => void (first(beta.rules, () => true).deleted = true)],
+  ['a rule that is lost', ['lost effect'], (alpha, beta) => {
+    alpha.rules.pop();
+    beta.rules.pop();
+  }],
+  ['a rule as an earlier writer left it', ['lost effect'], (alpha, beta) => {
+    for (const house of [alpha, beta]) Object.assign(first(house.rules, () => true), { startTime: '08:00', validFrom: '2031-05-01', stamp: stamp(200, 'alpha') });
+  }],
+  ['a rule that nobody made', ['duplicated effect'], (alpha, beta) => {
+    alpha.rules.push({ ...first(alpha.rules, () => true), id: 'r2' });
+    beta.rules.push({ ...first(beta.rules, () => true), id: 'r2' });
+  }],
+  ['an individual entry that travelled', ['leak'], (alpha, beta) => void beta.entries.push({ ...first(alpha.entries, () => true), guideId: 'anna-b' })],
 ])('finds %s', (_name, checks, plant) => {
   expect(found(plant)).toEqual(checks);
 });

@@ -103,12 +103,15 @@ export interface OfferOp extends Done {
 export interface RuleOp extends Done {
   readonly subject: 'rule';
   readonly action: 'create' | 'edit' | 'delete';
-  /** Of the rule's person. */
   readonly person: string;
+  /** Unknown of one whose creation was not answered. */
   readonly ruleId?: string;
-  /** Minutes since midnight at which it begins: every write of the run has its own combination of these two. */
-  readonly startMinute?: number;
+  /** No two writes of a run give the same two. Undefined for a deletion. */
+  readonly startTime?: string;
   readonly validFrom?: string;
+  /** Undefined for a creation. */
+  readonly expectedVersion?: number;
+  readonly answerVersion?: number;
   readonly clockAtLeast: number;
 }
 

@@ -1,12 +1,16 @@
 import { checkBookings } from './bookings.js';
+import { checkClaims } from './claims.js';
 import type { Finding, Op, World } from './history.js';
 import { checkOffers, checkProfiles } from './profiles.js';
-import { checkClaims, checkDoubleBookings, checkReplicas, type Snapshots } from './replicas.js';
+import { checkDoubleBookings, checkReplicas, type Snapshots } from './replicas.js';
+import { checkEntries, checkRules } from './rules.js';
 
 export * from './history.js';
 export { checkBookings } from './bookings.js';
 export { checkOffers, checkProfiles } from './profiles.js';
-export { checkClaims, checkDoubleBookings, checkReplicas, type Snapshots, steady } from './replicas.js';
+export { checkClaims } from './claims.js';
+export { checkEntries, checkRules } from './rules.js';
+export { checkDoubleBookings, checkReplicas, type Snapshots, steady } from './replicas.js';
 export { type Snapshot, takeSnapshot } from './snapshot.js';
 export { leaksInAnswer, leaksInDatabase, leaksInLog, Traces, type Viewer } from './traces.js';
 
@@ -16,6 +20,8 @@ export function checkAll(world: World, history: readonly Op[], snapshots: Snapsh
     ...checkReplicas(world, snapshots),
     ...checkProfiles(world, history, snapshots),
     ...checkOffers(history, snapshots),
+    ...checkRules(world, history, snapshots),
+    ...checkEntries(history, snapshots),
     ...checkBookings(history, snapshots),
     ...checkDoubleBookings(world, snapshots),
     ...checkClaims(world, snapshots),

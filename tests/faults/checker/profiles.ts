@@ -12,9 +12,9 @@ const isOk = (op: Op): boolean => op.outcome.kind === 'ok';
  * What the last writer in one house can have written: the last one who was told ok, and those never answered who may have come after him.
  * A change is made upon a version, so whoever named an earlier one than his answer came before him or not at all.
  */
-function lastWriters<T extends { expectedVersion: number; answerVersion?: number } & Op>(ops: readonly T[]): T[] {
+export function lastWriters<T extends { expectedVersion?: number; answerVersion?: number } & Op>(ops: readonly T[]): T[] {
   const last = ops.filter(isOk).reduce<T | undefined>((best, op) => ((op.answerVersion ?? 0) > (best?.answerVersion ?? 0) ? op : best), undefined);
-  const later = ops.filter((op) => isUnknown(op) && op.expectedVersion >= (last?.answerVersion ?? 0));
+  const later = ops.filter((op) => isUnknown(op) && (op.expectedVersion ?? 0) >= (last?.answerVersion ?? 0));
   return last ? [last, ...later] : later;
 }
 
@@ -25,8 +25,8 @@ interface Copy {
 }
 
 /** Stamps begin with milliseconds and end with the code of the house that gave them. */
-const stampTime = (stamp: string): number => Number(/^(\d+)-/.exec(stamp)?.[1] ?? 0);
-const stampHouse = (stamp: string): string => /^\d+-\d+-(.+)$/.exec(stamp)?.[1] ?? '';
+export const stampTime = (stamp: string): number => Number(/^(\d+)-/.exec(stamp)?.[1] ?? 0);
+export const stampHouse = (stamp: string): string => /^\d+-\d+-(.+)$/.exec(stamp)?.[1] ?? '';
 
 function copiesOf(person: Person, field: Field, houses: readonly string[], snapshots: Snapshots): Copy[] {
   return houses.map((house) => {

@@ -1,4 +1,4 @@
-import { type Finding, isCoupledIn, type Person, type PersonCoupling, personOf, type World } from './history.js';
+import { type Finding, isCoupledIn, type Person, type PersonCoupling, type World } from './history.js';
 import type { AssignmentRow, ForeignRow, Snapshot } from './snapshot.js';
 
 export type Snapshots = Readonly<Record<string, Snapshot>>;
@@ -64,18 +64,18 @@ export function checkReplicas(world: World, snapshots: Snapshots): Finding[] {
   return findings;
 }
 
-interface Held {
+export interface Held {
   readonly house: string;
   readonly row: AssignmentRow;
 }
 
-const overlap = (one: AssignmentRow, other: AssignmentRow): boolean => one.start < other.end && other.start < one.end;
+export const overlap = (one: AssignmentRow, other: AssignmentRow): boolean => one.start < other.end && other.start < one.end;
 
-/** The living verified assignments of one person, in all his houses. */
-function verifiedOf(person: Person, snapshots: Snapshots): Held[] {
+/** The living assignments of one person that were decided like this, in all his houses. */
+export function decidedOf(person: Person, snapshots: Snapshots, verification: 'VERIFIED' | 'CONFLICT'): Held[] {
   return Object.entries(person.guideIds).flatMap(([house, guideId]) =>
     at(snapshots, house)
-      .assignments.filter((row) => row.guideId === guideId && !row.ended && row.verification === 'VERIFIED')
+      .assignments.filter((row) => row.guideId === guideId && !row.ended && row.verification === verification)
       .map((row) => ({ house, row })),
   );
 }
@@ -84,7 +84,7 @@ function verifiedOf(person: Person, snapshots: Snapshots): Held[] {
 export function checkDoubleBookings(world: World, snapshots: Snapshots): Finding[] {
   const findings: Finding[] = [];
   for (const person of world.persons) {
-    const held = isCoupledIn(person, Object.keys(person.guideIds)[0] ?? '') ? verifiedOf(person, snapshots) : [];
+    const held = isCoupledIn(person, Object.keys(person.guideIds)[0] ?? '') ? decidedOf(person, snapshots, 'VERIFIED') : [];
     for (const [index, one] of held.entries()) {
       for (const other of held.slice(index + 1)) {
         if (overlap(one.row, other.row)) {
@@ -114,34 +114,3 @@ export function steady(before: Snapshots, after: Snapshots): Snapshots {
   );
 }
 
-/** After quiet every assignment of a coupled guide has been decided, and the keeper of his claims holds exactly the verified ones. */
-export function checkClaims(world: World, snapshots: Snapshots): Finding[] {
-  const findings: Finding[] = [];
-  for (const snapshot of Object.values(snapshots)) {
-    for (const row of snapshot.assignments) {
-      const person = personOf(world, snapshot.code, row.guideId);
-      if (row.ended || !person) continue;
-      const wanted = isCoupledIn(person, snapshot.code) ? ['VERIFIED', 'CONFLICT'] : ['NOT_NEEDED'];
-      if (!wanted.includes(row.verification)) findings.push({ check: 'claim', house: snapshot.code, detail: `assignment ${row.id} of ${person.name} is ${row.verification}` });
-    }
-  }
-  for (const person of world.persons.filter(({ couplings }) => couplings.length > 0)) findings.push(...claimsOf(person, snapshots));
-  return findings;
-}
-
-function claimsOf(person: Person, snapshots: Snapshots): Finding[] {
-  const claims = Object.entries(person.guideIds).flatMap(([house, guideId]) =>
-    at(snapshots, house)
-      .claims.filter((claim) => claim.guideId === guideId && claim.state === 'VERIFIED')
-      .map((claim) => ({ house, claim })),
-  );
-  const findings: Finding[] = [];
-  const keepers = new Set(claims.map(({ house }) => house));
-  if (keepers.size > 1) findings.push({ check: 'claim', detail: `claims of ${person.name} are kept by ${[...keepers].join(' and ')}` });
-  const write = (id: string, holder: string, version: number, start: string, end: string): string => [id, holder, version, start, end].join(' ');
-  const kept = new Set(claims.map(({ claim }) => write(claim.assignmentId, claim.holder, claim.version, claim.start, claim.end)));
-  const held = new Set(verifiedOf(person, snapshots).map(({ house, row }) => write(row.id, house, row.version, row.start, row.end)));
-  for (const text of held) if (!kept.has(text)) findings.push({ check: 'claim', detail: `${person.name}: verified, but no claim of it is kept: ${text}` });
-  for (const text of kept) if (!held.has(text)) findings.push({ check: 'claim', detail: `${person.name}: a claim is kept that its holder denies: ${text}` });
-  return findings;
-}

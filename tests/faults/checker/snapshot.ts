@@ -22,6 +22,7 @@ export interface AssignmentRow {
   end: string;
   ended: boolean;
   version: number;
+  claimVersion: number;
   kind: string;
   verification: string;
   note: string | null;
@@ -49,6 +50,8 @@ export interface OfferRow {
 export interface GuideRow {
   id: string;
   globalId: string | null;
+  /** Code of the house that decides who may count on him. */
+  keeper: string | null;
   firstName: string;
   lastName: string;
   email: string | null;
@@ -65,19 +68,26 @@ export interface StampRow {
 export interface RuleRow {
   id: string;
   guideId: string;
+  origin: string;
   stamp: string;
   deleted: boolean;
-  /** Every column that travels, as one text. */
-  content: string;
-  startMinute: number | null;
-  validFrom: string | null;
+  startTime: string;
+  validFrom: string;
+  version: number;
+  /** Every other column that travels, as one text. */
+  rest: string;
+}
+
+export interface EntryRow {
+  id: string;
+  guideId: string;
 }
 
 export interface ClaimRow {
-  assignmentId: string;
+  id: string;
   guideId: string;
-  couplingId: string | null;
   holder: string;
+  incarnation: number;
   version: number;
   start: string;
   end: string;
@@ -102,6 +112,8 @@ export interface Snapshot {
   guides: GuideRow[];
   stamps: StampRow[];
   rules: RuleRow[];
+  /** Individual availabilities and absences. */
+  entries: EntryRow[];
   claims: ClaimRow[];
   couplings: CouplingRow[];
   /** Rows that still wait for somebody. */
@@ -113,13 +125,16 @@ const interval = `${time('start_at')} as start, ${time('end_at')} as "end"`;
 
 const STATEMENTS = {
   bookings: `select id, offer_id as "offerId", state, ${interval}, version, notes from booking`,
-  assignments: `select id, guide_id as "guideId", booking_id as "bookingId", ${interval}, ended_at is not null as ended, version, kind, verification,
-                       block_note as note from guide_assignment`,
+  assignments: `select id, guide_id as "guideId", booking_id as "bookingId", ${interval}, ended_at is not null as ended, version,
+                       claim_version as "claimVersion", kind, verification, block_note as note from guide_assignment`,
   foreign: `select coupling_id as "couplingId", id, guide_id as "guideId", incarnation, version, ${interval}, offer_title as title, kind, ended from foreign_booking`,
   offers: 'select id, title, version from offer',
-  guides: `select id, global_id as "globalId", first_name as "firstName", last_name as "lastName", email, phone, array_to_string(languages, ' ') as languages from guide`,
+  guides: `select id, global_id as "globalId", claim_keeper as keeper, first_name as "firstName", last_name as "lastName", email, phone, array_to_string(languages, ' ') as languages from guide`,
   stamps: 'select guide_id as "guideId", field, stamp from profile_stamp',
-  claims: `select assignment_id as "assignmentId", guide_id as "guideId", coupling_id as "couplingId", holder, version, ${interval}, state from claim`,
+  rules: `select id, guide_id as "guideId", origin, stamp, deleted, start_time as "startTime", valid_from::text as "validFrom", version,
+                 jsonb_build_array(time_zone, duration_minutes, rrule, valid_until, exdates, skips_holidays, holidays, holidays_stamp)::text as rest from availability_rule`,
+  entries: 'select id, guide_id as "guideId" from individual_availability union all select id, guide_id from absence',
+  claims: `select id, guide_id as "guideId", holder, incarnation, version, ${interval}, state from claim where state <> 'RELEASED'`,
   couplings: 'select c.id, c.guide_id as "guideId", c.state, l.partner_code as partner from coupling c join link l on l.id = c.link_id',
   outbox: 'select coupling_id as "couplingId", kind, record_id as "recordId", refused_code as "refusedCode" from outbox',
 } as const;
@@ -141,7 +156,8 @@ export async function takeSnapshot(client: Client): Promise<Snapshot> {
       offers: await read<OfferRow>(STATEMENTS.offers),
       guides: await read<GuideRow>(STATEMENTS.guides),
       stamps: await read<StampRow>(STATEMENTS.stamps),
-      rules: [],
+      rules: await read<RuleRow>(STATEMENTS.rules),
+      entries: await read<EntryRow>(STATEMENTS.entries),
       claims: await read<ClaimRow>(STATEMENTS.claims),
       couplings: await read<CouplingRow>(STATEMENTS.couplings),
       outbox: await read<Snapshot['outbox'][number]>(STATEMENTS.outbox),

@@ -11,7 +11,7 @@ import { type People, populate } from './people.js';
 import { HOUSES } from './persons.js';
 import { untilQuiet } from './quiet.js';
 import { Recorder } from './recorder.js';
-import { openLinks, runWorkload, Scene } from './workload/index.js';
+import { openLinks, resumeCouplings, runWorkload, Scene } from './workload/index.js';
 
 export interface FaultRunOptions {
   readonly seed: number;
@@ -85,6 +85,7 @@ export class FaultRun {
 
   async settle(): Promise<void> {
     await openLinks(this.scene, OPEN_LINKS_MS);
+    await resumeCouplings(this.scene, OPEN_LINKS_MS);
     const problem = await untilQuiet(this.federation, this.options.quietMs);
     if (problem !== undefined) this.recorder.find([{ check: 'quiet', detail: problem }]);
   }

@@ -1,13 +1,17 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Random } from '../../../../scripts/demo/random.js';
+import { Random } from '../../../../scripts/demo/random.js';
 import { OperatorRefusal } from '../../../../scripts/operator/client.js';
 import type { Outcome } from '../../checker/index.js';
 import { PAIRS } from '../persons.js';
 import type { Action, Scene } from './scene.js';
 
 /*
- * What stops the exchange on purpose and lets it go on: an operator's suspension of a link.
+ * What stops the exchange on purpose and lets it go on: an operator's suspension of a link, the staff's pause of a coupling.
  */
+
+const change = (name: string): string => `mutation ($input: CouplingInput!) { ${name}(input: $input) { __typename ... on CouplingPayload { coupling { id } } ... on UserError { code } } }`;
+const PAUSE = change('pauseCoupling');
+const RESUME = change('resumeCoupling');
 
 async function changeLink(scene: Scene, house: string, partner: string, action: 'suspend' | 'resume'): Promise<boolean> {
   const n = scene.recorder.number();
@@ -36,6 +40,34 @@ export const suspendLink: Action = async (scene, random, house) => {
   await pause(random.between(500, 4_000));
   await changeLink(scene, house, partner, 'resume');
 };
+
+async function changeCoupling(scene: Scene, random: Random, house: string, couplingId: string, action: 'pause' | 'resume'): Promise<void> {
+  const { base } = await scene.change(random, scene.staff(random, house), action === 'pause' ? PAUSE : RESUME, { couplingId });
+  scene.recorder.add({ ...base, subject: 'coupling', action, of: couplingId });
+}
+
+/** For some seconds; it may come to be paused in both houses, each of which has to take its own pause back. */
+export const pauseCoupling: Action = async (scene, random, house) => {
+  const couplings = scene.people.persons.flatMap((person) => person.couplings.filter(({ houses }) => houses.includes(house)));
+  const { id } = random.pick(couplings);
+  await changeCoupling(scene, random, house, id, 'pause');
+  await pause(random.between(500, 4_000));
+  await changeCoupling(scene, random, house, id, 'resume');
+};
+
+/** Until no house holds any coupling up. @throws after `timeoutMs` */
+export async function resumeCouplings(scene: Scene, timeoutMs: number): Promise<void> {
+  const deadline = Date.now() + timeoutMs;
+  const random = new Random(1);
+  for (const house of scene.federation.houses) {
+    for (;;) {
+      const paused = await house.asSuperuser((client) => client.query<{ id: string }>(`select id from coupling where paused_here and state = 'ACTIVE'`));
+      if (paused.rows.length === 0) break;
+      if (Date.now() > deadline) throw new Error(`${house.code} could not resume its couplings`);
+      for (const { id } of paused.rows) await changeCoupling(scene, random, house.code, id, 'resume');
+    }
+  }
+}
 
 /** Until every link is open on both sides, and both sides know. @throws after `timeoutMs` */
 export async function openLinks(scene: Scene, timeoutMs: number): Promise<void> {

@@ -1,12 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Random } from '../../../../scripts/demo/random.js';
 import { assignGuide, cancelBooking, changeContent, createBooking, deleteBooking, moveBooking, resetAssignment, swapGuides } from './bookings.js';
-import { suspendLink } from './controls.js';
+import { beAbsent, changeRule, setIndividual } from './availability.js';
+import { pauseCoupling, suspendLink } from './controls.js';
 import { lookAround } from './looking.js';
 import { changeProfile, renameOffer } from './profiles.js';
 import type { Action, Scene } from './scene.js';
 
-export { openLinks } from './controls.js';
+export { openLinks, resumeCouplings } from './controls.js';
 export { Scene } from './scene.js';
 
 /** How often each is done, in relation to the others. */
@@ -21,7 +22,11 @@ const ACTIONS: readonly (readonly [number, Action])[] = [
   [6, deleteBooking],
   [14, changeProfile],
   [2, renameOffer],
-  [0.6, suspendLink],
+  [10, changeRule],
+  [3, setIndividual],
+  [1, beAbsent],
+  [0.6, pauseCoupling],
+  [0.5, suspendLink],
   [10, lookAround],
 ];
 const WEIGHT = ACTIONS.reduce((sum, [weight]) => sum + weight, 0);

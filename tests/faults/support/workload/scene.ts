@@ -32,12 +32,6 @@ export class Book {
   }
 }
 
-/** A rule as its writers last saw it, wherever. */
-export interface KnownRule {
-  readonly id: string;
-  readonly person: string;
-}
-
 const SLOT_MS = 15 * 60_000;
 const DAY_MS = 86_400_000;
 const FIRST_DAY = 3;
@@ -48,7 +42,8 @@ const DIRECT = 0.7;
 /** Everything an actor of the workload needs. */
 export class Scene {
   readonly books: ReadonlyMap<string, Book>;
-  readonly rules: KnownRule[] = [];
+  /** How many times of rules have been given out. */
+  ruleTimes = 0;
   readonly firstSlot = Math.floor(Date.now() / DAY_MS + FIRST_DAY) * DAY_MS;
 
   constructor(

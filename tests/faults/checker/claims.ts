@@ -1,0 +1,48 @@
+import { type Finding, isCoupledIn, type Person, personOf, type World } from './history.js';
+import { at, decidedOf, type Held, overlap, type Snapshots } from './replicas.js';
+
+/** Living assignments in conflict: each stands against a verified one, or the keeper would have given it the time. */
+function unreasonable(person: Person, snapshots: Snapshots): Finding[] {
+  const verified = decidedOf(person, snapshots, 'VERIFIED');
+  return decidedOf(person, snapshots, 'CONFLICT')
+    .filter(({ row }) => !verified.some((other) => overlap(row, other.row)))
+    .map(({ house, row }) => ({ check: 'claim', house, detail: `assignment ${row.id} of ${person.name} is in conflict with nothing` }));
+}
+
+/** Everybody agrees on who keeps the claims; he holds exactly those that are verified, and nobody else holds any. */
+function claimsOf(person: Person, snapshots: Snapshots): Finding[] {
+  const say = (detail: string, house?: string): Finding => ({ check: 'claim', ...(house !== undefined && { house }), detail: `${person.name}: ${detail}` });
+  const houses = Object.entries(person.guideIds);
+  const keepers = new Set(houses.map(([house, guideId]) => at(snapshots, house).guides.find(({ id }) => id === guideId)?.keeper ?? 'nobody'));
+  if (keepers.size > 1) return [say(`his houses name different keepers: ${[...keepers].join(', ')}`)];
+  const [keeper = ''] = keepers;
+  const write = (id: string, holder: string, version: number, start: string, end: string): string => `${id} of ${holder}, version ${version}, ${start} to ${end}`;
+  const findings: Finding[] = [];
+  for (const [house, guideId] of houses) {
+    const claims = at(snapshots, house).claims.filter((claim) => claim.guideId === guideId && claim.state === 'VERIFIED');
+    const kept = new Set(claims.map(({ id, holder, version, start, end }) => write(id, holder, version, start, end)));
+    const held = house === keeper ? new Set(decidedOf(person, snapshots, 'VERIFIED').map(textOf)) : new Set<string>();
+    for (const text of held) if (!kept.has(text)) findings.push(say(`verified, but no claim of it is kept: ${text}`, house));
+    for (const text of kept) if (!held.has(text)) findings.push(say(`a claim is kept that its holder denies: ${text}`, house));
+  }
+  return findings;
+
+  function textOf({ house, row }: Held): string {
+    return write(row.id, house, row.claimVersion, row.start, row.end);
+  }
+}
+
+/** After quiet every assignment of a coupled guide has been decided, rightly, and is kept as it was decided. */
+export function checkClaims(world: World, snapshots: Snapshots): Finding[] {
+  const findings: Finding[] = [];
+  for (const snapshot of Object.values(snapshots)) {
+    for (const row of snapshot.assignments) {
+      const person = personOf(world, snapshot.code, row.guideId);
+      if (row.ended || !person) continue;
+      const wanted = isCoupledIn(person, snapshot.code) ? ['VERIFIED', 'CONFLICT'] : ['NOT_NEEDED'];
+      if (!wanted.includes(row.verification)) findings.push({ check: 'claim', house: snapshot.code, detail: `assignment ${row.id} of ${person.name} is ${row.verification}` });
+    }
+  }
+  for (const person of world.persons.filter(({ couplings }) => couplings.length > 0)) findings.push(...claimsOf(person, snapshots), ...unreasonable(person, snapshots));
+  return findings;
+}
