@@ -29,7 +29,7 @@ const OFFERS_PER_HOUSE = 4;
 const COUPLING_MS = 15_000;
 
 /** One change that must succeed. */
-async function must<Payload>(caller: Caller, account: Account, document: string, input: Record<string, unknown>): Promise<Payload> {
+export async function must<Payload>(caller: Caller, account: Account, document: string, input: Record<string, unknown>): Promise<Payload> {
   const { outcome, payload } = await change<Payload>(caller, account, () => 'direct', { document, input }, 3);
   if (!payload) throw new Error(`${account.role} of ${account.house} could not: ${document.slice(0, 60)} (${JSON.stringify(outcome)})`);
   return payload;
@@ -109,7 +109,7 @@ export async function populate(federation: FaultFederation, caller: Caller, trac
   const staffOf = (house: string): Account => (staff.get(house) as [Account])[0];
   const guides = new Map<string, Account>();
   const persons: Person[] = [];
-  for (const plan of PERSONS) {
+  for (const [number, plan] of PERSONS.entries()) {
     const guideIds: Record<string, string> = {};
     for (const code of plan.houses) {
       const { id, account } = await employ(plan, federation.house(code), staffOf(code), caller, traces);
@@ -119,7 +119,9 @@ export async function populate(federation: FaultFederation, caller: Caller, trac
     const side = (house: string): Side => ({ house: federation.house(house), staff: staffOf(house), guide: guides.get(guideKey(house, plan.name)) as Account, guideId: guideIds[house] as string });
     const couplings: PersonCoupling[] = [];
     for (const [one, other] of PAIRS) {
-      if (plan.coupled && plan.houses.includes(one) && plan.houses.includes(other)) couplings.push(await couple(caller, side(one), side(other)));
+      if (!plan.coupled || !plan.houses.includes(one) || !plan.houses.includes(other)) continue;
+      // Whoever asks first keeps the claims: each house is to keep those of somebody.
+      couplings.push(await (number % 2 === 0 ? couple(caller, side(one), side(other)) : couple(caller, side(other), side(one))));
     }
     persons.push({ name: plan.name, guideIds, couplings });
   }
