@@ -11,12 +11,12 @@ const stamp = (milliseconds: number, house: string): string => `${String(millise
 const world: World = {
   houses: ['alpha', 'beta'],
   persons: [
-    { name: 'anna', guideIds: { alpha: 'anna-a', beta: 'anna-b' }, couplings: [{ id: 'c1', houses: ['alpha', 'beta'] }] },
-    { name: 'hanno', guideIds: { alpha: 'hanno-a' }, couplings: [] },
+    { name: 'anna', guideIds: { alpha: 'anna-a', beta: 'anna-b' }, couplings: [{ id: 'c1', houses: ['alpha', 'beta'] }], sharesBankData: true },
+    { name: 'hanno', guideIds: { alpha: 'hanno-a' }, couplings: [], sharesBankData: false },
   ],
 };
 
-const guide = (id: string, firstName: string, phone = '1') => ({ id, globalId: null, keeper: id === 'hanno-a' ? null : 'alpha', firstName, lastName: 'L', email: 'e', phone, languages: 'de' });
+const guide = (id: string, firstName: string, phone = '1') => ({ id, globalId: null, keeper: id === 'hanno-a' ? null : 'alpha', firstName, lastName: 'L', email: 'e', phone, languages: 'de', bankData: 'Holder' });
 const assignment = (id: string, guideId: string, bookingId: string | null, start: number, end: number, more: Partial<Snapshot['assignments'][number]> = {}) => ({
   id, guideId, bookingId, start: hour(start), end: hour(end), ended: false, version: 1, claimVersion: 1, kind: 'BOOKING', verification: guideId === 'hanno-a' ? 'NOT_NEEDED' : 'VERIFIED', note: null, ...more,
 });
@@ -27,7 +27,7 @@ const foreign = (id: string, guideId: string, start: number, end: number, title:
 const claim = (assignmentId: string, holder: string, start: number, end: number, version = 1) => ({
   id: assignmentId, guideId: 'anna-a', holder, incarnation: 1, version, start: hour(start), end: hour(end), state: 'VERIFIED',
 });
-const stamps = (guideId: string) => ['firstName', 'lastName', 'email', 'phone', 'languages'].map((field) => ({ guideId, field, stamp: field === 'phone' ? stamp(500, 'beta') : stamp(100, 'alpha') }));
+const stamps = (guideId: string) => ['firstName', 'lastName', 'email', 'phone', 'languages', 'bankData'].map((field) => ({ guideId, field, stamp: field === 'phone' ? stamp(500, 'beta') : stamp(100, 'alpha') }));
 
 /** Anna leads a1 (10–11) and the block k1 (15–16) in alpha and b1 (12–13) in beta, a2 is cancelled, a3 deleted, Hanno leads a4. */
 function sound(): { snapshots: Record<string, Snapshot>; history: Op[] } {

@@ -142,6 +142,8 @@ export interface Person {
   /** His local id by house. */
   readonly guideIds: Readonly<Record<string, string>>;
   readonly couplings: readonly PersonCoupling[];
+  /** He lets all his houses share his bank data. */
+  readonly sharesBankData: boolean;
 }
 
 export interface World {

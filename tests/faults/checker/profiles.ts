@@ -2,7 +2,7 @@ import { type Finding, isCoupledIn, type Op, type OfferOp, type Person, type Pro
 import { at, type Snapshots } from './replicas.js';
 import type { GuideRow } from './snapshot.js';
 
-const FIELDS = ['firstName', 'lastName', 'email', 'phone', 'languages'] as const;
+const FIELDS = ['firstName', 'lastName', 'email', 'phone', 'languages', 'bankData'] as const;
 type Field = (typeof FIELDS)[number];
 
 const isUnknown = (op: Op): boolean => op.outcome.kind === 'unknown';
@@ -63,12 +63,13 @@ function checkField(person: Person, field: Field, copies: readonly Copy[], ops: 
 export function checkProfiles(world: World, history: readonly Op[], snapshots: Snapshots): Finding[] {
   const ops = history.filter((op): op is ProfileOp => op.subject === 'profile');
   return world.persons.flatMap((person) => {
+    const fields = FIELDS.filter((field) => field !== 'bankData' || person.sharesBankData);
     const inHouses = Object.keys(person.guideIds);
     const coupled = inHouses.filter((house) => isCoupledIn(person, house));
     const groups = [...(coupled.length > 0 ? [coupled] : []), ...inHouses.filter((house) => !coupled.includes(house)).map((house) => [house])];
     return groups.flatMap((houses) => {
       const own = ops.filter((op) => houses.includes(op.house) && person.guideIds[op.house] === op.guideId);
-      return FIELDS.flatMap((field) => checkField(person, field, copiesOf(person, field, houses, snapshots), own, coupled.length > 0 && houses === groups[0]));
+      return fields.flatMap((field) => checkField(person, field, copiesOf(person, field, houses, snapshots), own, coupled.length > 0 && houses === groups[0]));
     });
   });
 }

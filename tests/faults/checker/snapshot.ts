@@ -57,6 +57,8 @@ export interface GuideRow {
   email: string | null;
   phone: string | null;
   languages: string;
+  /** The account's holder. */
+  bankData: string | null;
 }
 
 export interface StampRow {
@@ -129,7 +131,7 @@ const STATEMENTS = {
                        claim_version as "claimVersion", kind, verification, block_note as note from guide_assignment`,
   foreign: `select coupling_id as "couplingId", id, guide_id as "guideId", incarnation, version, ${interval}, offer_title as title, kind, ended from foreign_booking`,
   offers: 'select id, title, version from offer',
-  guides: `select id, global_id as "globalId", claim_keeper as keeper, first_name as "firstName", last_name as "lastName", email, phone, array_to_string(languages, ' ') as languages from guide`,
+  guides: `select id, global_id as "globalId", claim_keeper as keeper, first_name as "firstName", last_name as "lastName", email, phone, array_to_string(languages, ' ') as languages, account_holder as "bankData" from guide`,
   stamps: 'select guide_id as "guideId", field, stamp from profile_stamp',
   rules: `select id, guide_id as "guideId", origin, stamp, deleted, start_time as "startTime", valid_from::text as "validFrom", version,
                  jsonb_build_array(time_zone, duration_minutes, rrule, valid_until, exdates, skips_holidays, holidays, holidays_stamp)::text as rest from availability_rule`,

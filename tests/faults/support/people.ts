@@ -20,6 +20,7 @@ export interface People {
 export const guideKey = (house: string, name: string): string => `${house}/${name}`;
 
 const CREATE_OFFER = `mutation ($input: CreateOfferInput!) { createOffer(input: $input) { __typename ... on OfferPayload { offer { id version } } ... on UserError { code message } } }`;
+const UPDATE_GUIDE = `mutation ($input: UpdateGuideInput!) { updateGuide(input: $input) { __typename ... on GuidePayload { guide { id } } ... on UserError { code message } } }`;
 const CREATE_GUIDE = `mutation ($input: CreateGuideInput!) { createGuide(input: $input) { __typename ... on GuidePayload { guide { id } } ... on UserError { code message } } }`;
 const REQUEST_COUPLING = `mutation ($input: RequestCouplingInput!) { requestCoupling(input: $input) { __typename ... on CouplingPayload { coupling { id } } ... on UserError { code message } } }`;
 const ACCEPT_COUPLING = `mutation ($input: AcceptCouplingInput!) { acceptCoupling(input: $input) { __typename ... on CouplingPayload { coupling { id state } } ... on UserError { code message } } }`;
@@ -69,7 +70,9 @@ async function employ(plan: PersonPlan, house: FaultHouse, staff: Account, calle
     const email = `${traces.plant(house.code, 'private', 'account address')}@post.example`;
     const { id } = await records.account(['GUIDE'], { guideId: guide.id, email });
     await records.query('update account set display_name = $2 where id = $1', [id, traces.plant(house.code, 'private', 'account name')]);
-    return { id: guide.id, account: { house: house.code, role: 'GUIDE', person: plan.name, email, password: PASSWORD } };
+    const account: Account = { house: house.code, role: 'GUIDE', person: plan.name, email, password: PASSWORD };
+    if (plan.sharesBankData) await must(caller, account, UPDATE_GUIDE, { guideId: guide.id, expectedVersion: 1, sharesBankData: true });
+    return { id: guide.id, account };
   } finally {
     await records.close();
   }
@@ -123,7 +126,7 @@ export async function populate(federation: FaultFederation, caller: Caller, trac
       // Whoever asks first keeps the claims: each house is to keep those of somebody.
       couplings.push(await (number % 2 === 0 ? couple(caller, side(one), side(other)) : couple(caller, side(other), side(one))));
     }
-    persons.push({ name: plan.name, guideIds, couplings });
+    persons.push({ name: plan.name, guideIds, couplings, sharesBankData: plan.sharesBankData });
   }
   return { persons, staff, guides, offers };
 }

@@ -3,18 +3,19 @@ export interface PersonPlan {
   readonly name: string;
   readonly houses: readonly string[];
   readonly coupled: boolean;
+  readonly sharesBankData: boolean;
 }
 
 export const HOUSES = ['alpha', 'beta', 'gamma'] as const;
 
 export const PERSONS: readonly PersonPlan[] = [
-  ...['anna', 'bela', 'carl', 'dora'].map((name) => ({ name, houses: HOUSES, coupled: true })),
-  { name: 'emil', houses: ['alpha', 'beta'], coupled: true },
-  { name: 'frida', houses: ['alpha', 'gamma'], coupled: true },
-  { name: 'gesa', houses: ['beta', 'gamma'], coupled: true },
+  ...['anna', 'bela', 'carl', 'dora'].map((name) => ({ name, houses: HOUSES, coupled: true, sharesBankData: name < 'c' })),
+  { name: 'emil', houses: ['alpha', 'beta'], coupled: true, sharesBankData: false },
+  { name: 'frida', houses: ['alpha', 'gamma'], coupled: true, sharesBankData: true },
+  { name: 'gesa', houses: ['beta', 'gamma'], coupled: true, sharesBankData: false },
   // In two houses that do not know of each other: as good as two persons.
-  { name: 'hanno', houses: ['alpha', 'beta'], coupled: false },
-  { name: 'ilka', houses: ['gamma'], coupled: false },
+  { name: 'hanno', houses: ['alpha', 'beta'], coupled: false, sharesBankData: false },
+  { name: 'ilka', houses: ['gamma'], coupled: false, sharesBankData: false },
 ];
 
 /** Every pair of houses. */

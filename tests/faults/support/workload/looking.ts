@@ -5,7 +5,7 @@ import type { Action, Scene } from './scene.js';
  * Nothing is changed here: answers are heard, for what must not be in them.
  */
 
-const CALENDAR = `query ($range: TimeRangeInput!) { me { displayName guide { id firstName lastName email phone calendar(range: $range) {
+const CALENDAR = `query ($range: TimeRangeInput!) { me { displayName guide { id firstName lastName email phone bankData { accountHolder } calendar(range: $range) {
   id start end origin offerTitle instance { code name url } details { bookingId customer { name email phone } partySize language notes } } } } }`;
 const GUIDES = `query ($range: TimeRangeInput!) { guides(first: 50) { edges { node { id firstName lastName email phone languages
   calendar(range: $range) { id start end origin offerTitle instance { code } details { bookingId customer { name } notes } } } } } }`;

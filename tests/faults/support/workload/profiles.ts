@@ -1,5 +1,5 @@
 import type { Random } from '../../../../scripts/demo/random.js';
-import { isCoupledIn } from '../../checker/index.js';
+import { isCoupledIn, type Person } from '../../checker/index.js';
 import { guideKey } from '../people.js';
 import type { Action, Scene } from './scene.js';
 
@@ -9,14 +9,25 @@ const UPDATE_OFFER = 'mutation ($input: UpdateOfferInput!) { updateOffer(input: 
 
 const LANGUAGES = ['de', 'en', 'fr', 'it', 'pl', 'cs', 'nl', 'sv'];
 
-function someValues(scene: Scene, random: Random, house: string, person: string): Record<string, string | string[]> {
-  const plant = (field: string) => scene.traces.plant(house, 'profile', field, person);
-  const all: Record<string, () => string | string[]> = {
+/** Any valid one: it is by its holder that an account is known here. */
+const IBAN = 'DE89370400440532013000';
+
+type Value = string | string[] | { accountHolder: string; iban: string };
+
+/** What becomes of it in the database, as one text. */
+const textOf = (value: Value): string => (typeof value === 'string' ? value : Array.isArray(value) ? value.join(' ') : value.accountHolder);
+
+function someValues(scene: Scene, random: Random, house: string, person: Person, byGuide: boolean): Record<string, Value> {
+  // What is written where nobody couples him stays there.
+  const whose = isCoupledIn(person, house) ? person.name : `${person.name} of ${house}`;
+  const plant = (field: string) => scene.traces.plant(house, 'profile', field, whose);
+  const all: Record<string, () => Value> = {
     firstName: () => plant('first name'),
     lastName: () => plant('last name'),
     email: () => `${plant('profile address')}@post.example`,
     phone: () => `+49 ${plant('telephone')}`,
     languages: () => LANGUAGES.filter(() => random.chance(0.4)),
+    ...(byGuide && { bankData: () => ({ accountHolder: person.sharesBankData ? plant('account holder') : scene.traces.plant(house, 'private', 'account holder'), iban: IBAN }) }),
   };
   const chosen = Object.keys(all).filter(() => random.chance(0.4));
   return Object.fromEntries((chosen.length > 0 ? chosen : ['phone']).map((field) => [field, all[field]?.() ?? '']));
@@ -32,10 +43,9 @@ export const changeProfile: Action = async (scene, random, house) => {
   const reply = await scene.caller.ask(account, scene.via(random)(), READ_GUIDE, { id: guideId });
   const guide = reply.kind === 'data' ? (reply.data['guide'] as { version: number } | null) : null;
   if (!guide) return;
-  // What is written where nobody couples him stays there.
-  const given = someValues(scene, random, house, isCoupledIn(person, house) ? person.name : `${person.name} of ${house}`);
+  const given = someValues(scene, random, house, person, byGuide);
   const { base, payload, clockAtLeast } = await scene.change<{ guide: { version: number } }>(random, account, UPDATE_GUIDE, { guideId, expectedVersion: guide.version, ...given });
-  const values = Object.fromEntries(Object.entries(given).map(([field, value]) => [field, Array.isArray(value) ? value.join(' ') : value]));
+  const values = Object.fromEntries(Object.entries(given).map(([field, value]) => [field, textOf(value)]));
   scene.recorder.add({ ...base, subject: 'profile', guideId, values, expectedVersion: guide.version, clockAtLeast, ...(payload && { answerVersion: payload.guide.version }) });
 };
 
