@@ -99,7 +99,16 @@ export class ShiftedClock {
   }
 }
 
-/** One instance: its own cluster, its own process, its own clock. */
+export interface FaultHouseOptions {
+  readonly code: string;
+  readonly folder: string;
+  /** Processes on its one database. */
+  readonly processes: number;
+  /** Further settings. */
+  readonly settings: Record<string, string>;
+}
+
+/** One instance: its own cluster, its own processes, its own clock. */
 export class FaultHouse {
   readonly operator: OperatorClient;
 
@@ -107,14 +116,19 @@ export class FaultHouse {
     readonly code: string,
     readonly secret: string,
     readonly cluster: Cluster,
-    readonly server: ServerProcess,
+    /** One at least. Partners, gateway and operator speak with the first. */
+    readonly servers: readonly ServerProcess[],
     readonly clock: ShiftedClock,
     readonly databaseUrl: string,
   ) {
-    this.operator = new OperatorClient(server.url, operatorKey);
+    this.operator = new OperatorClient(this.server.url, operatorKey);
   }
 
-  static async start(code: string, folder: string, settings: Record<string, string>): Promise<FaultHouse> {
+  get server(): ServerProcess {
+    return this.servers[0] as ServerProcess;
+  }
+
+  static async start({ code, folder, processes, settings }: FaultHouseOptions): Promise<FaultHouse> {
     const cluster = await Cluster.start(folder, code);
     try {
       const secret = randomBytes(32).toString('base64url');
@@ -139,8 +153,11 @@ export class FaultHouse {
         NODE_OPTIONS: `--import ${CLOCK_PRELOAD}`,
         ...settings,
       };
-      const server = await ServerProcess.start(`instance ${code}`, 'instance-server', environment, join(folder, `${code}.log`));
-      return new FaultHouse(code, secret, cluster, server, clock, url);
+      const servers: ServerProcess[] = [];
+      for (let number = 1; number <= processes; number += 1) {
+        servers.push(await ServerProcess.start(`instance ${code} ${number}`, 'instance-server', environment, join(folder, `${code}-${number}.log`)));
+      }
+      return new FaultHouse(code, secret, cluster, servers, clock, url);
     } catch (error) {
       await cluster.crash();
       throw error;
@@ -162,7 +179,7 @@ export class FaultHouse {
   }
 
   async close(): Promise<void> {
-    await this.server.stop();
+    await Promise.all(this.servers.map((server) => server.stop()));
     await this.cluster.crash();
   }
 }

@@ -31,6 +31,8 @@ export interface FaultFederation {
 
 export interface FaultFederationOptions {
   readonly seed: number;
+  /** Processes of the first house; 1 unless said. */
+  readonly processes?: number;
   /** Further settings of every instance. */
   readonly settings?: Record<string, string>;
 }
@@ -63,13 +65,13 @@ async function linkAll(houses: ReadonlyMap<string, FaultHouse>, relays: Readonly
  * their own.
  * @throws when dist/ is not built
  */
-export async function startFaultFederation({ seed, settings = {} }: FaultFederationOptions): Promise<FaultFederation> {
+export async function startFaultFederation({ seed, processes = 1, settings = {} }: FaultFederationOptions): Promise<FaultFederation> {
   const cleanup = new Cleanup();
   try {
     const folder = cleanup.own(await mkdtemp(join(tmpdir(), 'lotse-faults-')), (made) => rm(made, { recursive: true, force: true }));
     // Run by root, PostgreSQL is another user's process and has to get to its data.
     await chmod(folder, 0o711);
-    const started = await Promise.allSettled(HOUSES.map(async (code) => cleanup.own(await FaultHouse.start(code, folder, settings), (house) => house.close())));
+    const started = await Promise.allSettled(HOUSES.map(async (code, index) => cleanup.own(await FaultHouse.start({ code, folder, settings, processes: index === 0 ? processes : 1 }), (house) => house.close())));
     const houses = started.map((outcome) => {
       if (outcome.status === 'rejected') throw outcome.reason;
       return outcome.value;

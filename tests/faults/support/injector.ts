@@ -71,13 +71,15 @@ export class Injector {
   }
 
   #ofHouse(code: string): Fault[] {
-    const { server, cluster, clock } = this.federation.house(code);
+    const { servers, cluster, clock } = this.federation.house(code);
     const processes = [`house ${code}`];
     const relay = this.federation.gatewayRelays.get(code);
     const partners = [...this.federation.partnerRelays].filter(([name]) => name.split('>').includes(code));
     return [
-      { weight: 5, kind: 'SIGKILL', of: code, locks: processes, run: async (lasts) => this.#killAndRestart(server, lasts) },
-      { weight: 4, kind: 'SIGSTOP', of: code, locks: processes, run: async (lasts) => freeze(server, lasts) },
+      ...servers.flatMap((server): Fault[] => [
+        { weight: 5 / servers.length, kind: 'SIGKILL', of: server.name, locks: processes, run: async (lasts) => this.#killAndRestart(server, lasts) },
+        { weight: 4 / servers.length, kind: 'SIGSTOP', of: server.name, locks: processes, run: async (lasts) => freeze(server, lasts) },
+      ]),
       {
         weight: 4,
         kind: 'PostgreSQL stops at once',
@@ -96,10 +98,10 @@ export class Injector {
         of: code,
         locks: processes,
         run: async (lasts) => {
-          await Promise.all([cluster.crash(), server.kill()]);
+          await Promise.all([cluster.crash(), ...servers.map((server) => server.kill())]);
           await lasts();
           await cluster.start();
-          await server.start();
+          await Promise.all(servers.map((server) => server.start()));
           return undefined;
         },
       },

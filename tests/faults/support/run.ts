@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Random } from '../../../scripts/demo/random.js';
 import { checkAll, checkDoubleBookings, type Finding, leaksInAnswer, leaksInDatabase, leaksInLog, type Snapshots, steady, Traces, type World } from '../checker/index.js';
@@ -20,6 +19,8 @@ export interface FaultRunOptions {
   /** While things break. */
   readonly durationMs: number;
   readonly longestFaultMs: number;
+  /** Processes of the first house; 1 unless said. */
+  readonly processes?: number;
   /** How long quiet may take to come once everything runs again. */
   readonly quietMs: number;
   readonly log?: (line: string) => void;
@@ -33,6 +34,7 @@ const OPEN_LINKS_MS = 30_000;
 export class FaultRun {
   readonly recorder = new Recorder();
   readonly #random: Random;
+  readonly #ways: Random;
   readonly traces: Traces;
   readonly caller: Caller;
   people!: People;
@@ -43,15 +45,16 @@ export class FaultRun {
     private readonly options: FaultRunOptions,
   ) {
     this.#random = new Random(options.seed);
+    this.#ways = new Random(options.seed + 2);
     const tokens = new Random(options.seed + 1);
     this.traces = new Traces((limit) => tokens.between(0, limit - 1));
-    this.caller = new Caller({ direct: (house) => federation.house(house).server.url, gateway: () => federation.gateway.url }, (text, viewer) =>
+    this.caller = new Caller({ direct: (house) => this.#ways.pick(federation.house(house).servers).url, gateway: () => federation.gateway.url }, (text, viewer) =>
       this.recorder.find(leaksInAnswer(text, viewer, this.world, this.traces)),
     );
   }
 
   static async start(options: FaultRunOptions): Promise<FaultRun> {
-    const federation = await startFaultFederation({ seed: options.seed });
+    const federation = await startFaultFederation({ seed: options.seed, processes: options.processes });
     const run = new FaultRun(federation, options);
     try {
       run.people = await populate(federation, run.caller, run.traces);
@@ -79,8 +82,9 @@ export class FaultRun {
     await runWorkload(this.scene, { seed, changes, durationMs }, over.signal).finally(() => over.abort());
     await Promise.all([stopped, looked]);
     await broken;
-    log(`${this.recorder.changes} changes were made, ${this.recorder.faults.length} things broken; waiting for quiet`);
+    log(`${this.recorder.changes} changes were made, ${this.recorder.faults.length} things broken, in ${Math.round(this.recorder.now() / 1_000)} s; waiting for quiet`);
     await this.settle();
+    log(`quiet after ${Math.round(this.recorder.now() / 1_000)} s`);
   }
 
   async settle(): Promise<void> {
@@ -108,9 +112,9 @@ export class FaultRun {
     const findings = checkAll(world, this.recorder.ops, now);
     for (const house of federation.houses) {
       findings.push(...(await house.asSuperuser((client) => leaksInDatabase(client, house.code, world, traces))));
-      findings.push(...leaksInLog(await readFile(join(federation.folder, `${house.code}.log`), 'utf8'), house.code, traces));
+      for (const { logFile } of house.servers) findings.push(...leaksInLog(await readFile(logFile, 'utf8'), house.code, traces));
     }
-    findings.push(...leaksInLog(await readFile(join(federation.folder, 'gateway.log'), 'utf8'), 'gateway', traces));
+    findings.push(...leaksInLog(await readFile(federation.gateway.logFile, 'utf8'), 'gateway', traces));
     for (const relay of federation.partnerRelays.values()) {
       for (const path of relay.counts.replaysAccepted) findings.push({ check: 'replay', detail: `${relay.name}: a message to ${path} was accepted twice` });
     }
