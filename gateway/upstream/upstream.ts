@@ -15,6 +15,7 @@ import type { GatewayConfig } from '../config.js';
 import type { BreakerState, Metrics } from '../metrics.js';
 import type { Directory, GatewayCredential, RegisteredInstance } from '../types.js';
 import { UpstreamFailure, ask, type HttpAnswer } from './http.js';
+import { steadyDelay } from './steady-delay.js';
 
 export { UpstreamFailure } from './http.js';
 
@@ -123,7 +124,7 @@ export class Upstream {
     const { origin, pathname } = new URL(endpoint);
     const breaker = circuitBreaker(
       handleWhen((error) => error instanceof UpstreamFailure && error.counts),
-      { halfOpenAfter: this.config.breakerHalfOpenMs, breaker: new ConsecutiveBreaker(this.config.breakerFailures) },
+      { halfOpenAfter: steadyDelay(this.config.breakerHalfOpenMs), breaker: new ConsecutiveBreaker(this.config.breakerFailures) },
     );
     breaker.onStateChange((state) => {
       const name = breakerState(state);

@@ -2,12 +2,14 @@ import { circuitBreaker, ConsecutiveBreaker, handleAll, timeout, TimeoutStrategy
 import { Agent, request } from 'undici';
 import type { Clock } from '../../platform/clock.js';
 import { newId, sha256Base64Url } from '../../platform/crypto.js';
+import { steadyDelay } from '../../platform/steady-delay.js';
 import { signToken } from '../../platform/tokens.js';
 import type { KnownLink } from './link.directory.js';
 
 /** Life of a signed call, seconds. */
 export const PARTNER_TOKEN_SECONDS = 60;
 const TIME_LIMIT_MS = 5_000;
+const HALF_OPEN_AFTER_MS = 5_000;
 const MAX_ANSWER_BYTES = 64 * 1024;
 
 /** The partner answered with a refusal; `code` is one of its stable codes. */
@@ -35,7 +37,7 @@ export class PartnerClient {
   #policy(link: KnownLink): IPolicy {
     let policy = this.#policies.get(link.partnerEndpoint);
     if (!policy) {
-      const breaker = circuitBreaker(handleAll, { halfOpenAfter: 5_000, breaker: new ConsecutiveBreaker(5) });
+      const breaker = circuitBreaker(handleAll, { halfOpenAfter: steadyDelay(HALF_OPEN_AFTER_MS), breaker: new ConsecutiveBreaker(5) });
       policy = wrap(breaker, timeout(TIME_LIMIT_MS, TimeoutStrategy.Aggressive));
       this.#policies.set(link.partnerEndpoint, policy);
     }
