@@ -44,3 +44,8 @@ export async function recordStatements(work: () => Promise<unknown>): Promise<St
   }
   return statements;
 }
+
+/** How many statements requests send while `work` runs: those of the worker, which also works by the clock, are left out. */
+export async function statementsOf(work: () => Promise<unknown>): Promise<number> {
+  return (await recordStatements(work)).filter(({ role }) => role !== 'worker').length;
+}

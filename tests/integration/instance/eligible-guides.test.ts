@@ -1,5 +1,5 @@
 import { Cleanup } from '../../testkit/cleanup.js';
-import { recordStatements } from '../../testkit/statements.js';
+import { statementsOf } from '../../testkit/statements.js';
 import { against, available, ELIGIBLE_GUIDES, foreign, rank } from './support/eligibility-api.js';
 import { at, type House, newKey, openHouse } from './support/house.js';
 
@@ -310,7 +310,7 @@ describe('the ranking', () => {
   test('takes the same number of statements for one guide and for fifty', async () => {
     for (let index = 0; index < 50; index += 1) await available(own, await own.records.guide({ offerIds: [offerId] }), at(0), at(1));
     const booking = await own.records.booking(offerId, at(0), { language: 'de' });
-    const ask = (first: number, input: Record<string, unknown>) => async () => (await recordStatements(() => rank(own.api, token, { input, first }))).length;
+    const ask = (first: number, input: Record<string, unknown>) => () => statementsOf(() => rank(own.api, token, { input, first }));
     await ask(50, { bookingId: booking.id })();
     const counts = [await ask(1, { bookingId: booking.id })(), await ask(50, { bookingId: booking.id })(), await ask(1, { offerId, range: span(0, 1) })(), await ask(50, { offerId, range: span(0, 1) })()];
     expect(counts).toEqual([9, 9, 9, 9]);

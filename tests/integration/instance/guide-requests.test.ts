@@ -1,6 +1,7 @@
 import { Cleanup } from '../../testkit/cleanup.js';
-import { recordStatements } from '../../testkit/statements.js';
+import { statementsOf } from '../../testkit/statements.js';
 import { bookingOf, change } from './support/booking-api.js';
+import { foreign } from './support/eligibility-api.js';
 import { type House, newKey, openHouse } from './support/house.js';
 import { answer, closed, REQUEST_FIELDS, type RequestMutation, type RequestOutcome, type RequestView, soon } from './support/request-api.js';
 
@@ -149,6 +150,19 @@ describe('a guide who is asked', () => {
     expect(await version(bookingId)).toBe(1);
     await house.records.query('update guide_assignment set ended_at = now() where id = any ($1)', [other.assignmentIds]);
     expect((await accept(anna, requests[0])).request?.state).toBe('ACCEPTED');
+  });
+
+  test('(chosen) is blocked nowhere by it, and nothing of it leaves the house: that he was assigned does', async () => {
+    const [anna] = (await guides(1)) as [Asked];
+    await foreign(house, anna.guideId, []);
+    const waiting = () => house.records.query<{ kind: string; record_id: string }>('select o.kind, o.record_id from outbox o join coupling c on c.id = o.coupling_id where c.guide_id = $1', [anna.guideId]);
+    const before = await waiting();
+    const { bookingId, requests } = await asked([anna]);
+    expect(await waiting()).toEqual(before);
+    expect(await house.records.query('select 1 from partner_assignment p join coupling c on c.id = p.coupling_id where c.guide_id = $1', [anna.guideId])).toEqual([]);
+    await accept(anna, requests[0]);
+    const [assignment] = await house.records.query<{ id: string }>('select id from guide_assignment where booking_id = $1', [bookingId]);
+    expect((await waiting()).filter(({ kind }) => kind === 'ASSIGNMENT')).toEqual([{ kind: 'ASSIGNMENT', record_id: assignment?.id }]);
   });
 
   test('who leads no tours any more cannot accept', async () => {
@@ -335,9 +349,9 @@ test('lists go by time of asking, newest first, with cursors, in the same number
     expect(next.edges.map(({ node }) => node.id)).toEqual(order.slice(index + 1, index + 4));
     expect(next.pageInfo.hasNextPage).toBe(index + 4 < 50);
   }
-  expect((await recordStatements(() => page(1))).length).toBe(4);
-  expect((await recordStatements(() => page(50))).length).toBe(4);
+  expect(await statementsOf(() => page(1))).toBe(4);
+  expect(await statementsOf(() => page(50))).toBe(4);
   const nested = (first: number) => () => own.api.query(`query ($first: Int) { bookings(first: $first) { edges { node { requests { ${REQUEST_FIELDS} } } } } guides(first: $first) { edges { node { openRequests { id } } } } }`, { first }, token);
-  const counts = [(await recordStatements(nested(1))).length, (await recordStatements(nested(50))).length];
+  const counts = [await statementsOf(nested(1)), await statementsOf(nested(50))];
   expect(counts).toEqual([7, 7]);
 });

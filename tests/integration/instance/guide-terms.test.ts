@@ -1,5 +1,5 @@
 import { Cleanup } from '../../testkit/cleanup.js';
-import { recordStatements } from '../../testkit/statements.js';
+import { statementsOf } from '../../testkit/statements.js';
 import { at, type House, newKey, openHouse } from './support/house.js';
 
 const cleanup = new Cleanup();
@@ -135,8 +135,8 @@ test('terms are asked for in the same number of statements for one guide and for
   const ask = (first: number) => () => own.api.query(`query ($first: Int) { guides(first: $first) { edges { node { ${GUIDE} } } } }`, { first }, token);
   const guides = await Promise.all(Array.from({ length: 50 }, () => own.records.guide({ offerIds: [offerId] })));
   await ask(50)();
-  expect((await recordStatements(ask(1))).length).toBe(4);
-  expect((await recordStatements(ask(50))).length).toBe(4);
+  expect(await statementsOf(ask(1))).toBe(4);
+  expect(await statementsOf(ask(50))).toBe(4);
   const guide = await own.records.signedIn('GUIDE', { guideId: guides[0] });
   const { data } = await own.api.query<{ guide: unknown }>(`query ($id: ID!) { guide(id: $id) { ${GUIDE} } }`, { id: guides[1] }, guide.token);
   expect(data.guide).toBeNull();
