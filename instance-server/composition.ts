@@ -11,16 +11,21 @@ import { AccountResolver, AccountService, IdentityResolver, InvitationService, L
 import {
   CoupledGuideResolver,
   CouplingActions,
+  CouplingEndings,
+  CouplingLifeCycle,
   CouplingResolver,
   CouplingService,
+  CouplingStates,
   GrantService,
   LinkDirectory,
+  LinkKeys,
+  LinkNotices,
   LinkService,
   type PartnerActions,
   PartnerClient,
   PartnerService,
 } from './modules/links/index.js';
-import { AssignmentKind, Delivery, DrainLocks, Drains, Heartbeats, kindsOf, Memory, SyncMetrics, SyncReceipt } from './modules/replication/index.js';
+import { AssignmentKind, CouplingKind, Delivery, DrainLocks, Drains, Heartbeats, kindsOf, Memory, SyncMetrics, SyncReceipt } from './modules/replication/index.js';
 import { SettingsResolver, SettingsStore } from './modules/settings/index.js';
 import {
   BookingRequestsResolver,
@@ -87,10 +92,16 @@ export async function composeInstance(config: InstanceConfig, logger: Logger, cl
   await directory.fresh();
   const grants = new GrantService(directory, verifier, clock, code);
   const partners = new PartnerClient(clock, code);
-  const couplings = new CouplingService(database, directory, partners, audit);
-  const links = new LinkService(database, directory, partners, secret, settings, audit, clock, ownEndpoint);
+  // A keeper that leaves hands its claims over; nobody keeps any yet.
+  const endings = new CouplingEndings(audit, async () => undefined);
+  const couplings = new CouplingService(database, directory, partners, audit, guides, endings, code);
+  const couplingStates = new CouplingStates(directory, endings, audit, code);
+  const couplingLifeCycle = new CouplingLifeCycle(database, directory, partners, endings, audit);
+  const linkKeys = new LinkKeys(database, directory, partners, secret, audit, clock);
+  const linkNotices = new LinkNotices(database, directory, partners, clock);
+  const links = new LinkService(database, directory, partners, linkKeys, linkNotices, endings, settings, audit, clock, ownEndpoint);
   // What replicates, by the modules it is of; and what partners may ask for, likewise.
-  const kinds = kindsOf([new AssignmentKind(config.LIMIT_FOREIGN_BOOKINGS)]);
+  const kinds = kindsOf([new CouplingKind(couplingStates, clock), new AssignmentKind(config.LIMIT_FOREIGN_BOOKINGS)]);
   const syncMetrics = new SyncMetrics();
   const memory = new Memory(logger);
   const heartbeats = new Heartbeats(database, partners, memory, clock, config.SYNC_HEARTBEAT_MS);
@@ -101,7 +112,8 @@ export async function composeInstance(config: InstanceConfig, logger: Logger, cl
     drains.wake(id, true);
   });
   const partnerActions: PartnerActions = new Map([
-    ...new CouplingActions(directory, audit, code).actions(),
+    ...new CouplingActions(directory, audit, endings, couplingStates, code).actions(),
+    ...linkKeys.actions(),
     ...receipt.actions(),
   ]);
   const partnerService = new PartnerService(database, directory, verifier, clock, code, partnerActions);
@@ -125,7 +137,7 @@ export async function composeInstance(config: InstanceConfig, logger: Logger, cl
     [AvailabilityResolver, new AvailabilityResolver(availability, holidays)],
     [AvailabilityChangesResolver, new AvailabilityChangesResolver(rules, individual, new AbsenceService(database, audit), holidays)],
     [CalendarResolver, new CalendarResolver(calendars)],
-    [CouplingResolver, new CouplingResolver(couplings, guides)],
+    [CouplingResolver, new CouplingResolver(couplings, couplingLifeCycle, guides)],
     [CoupledGuideResolver, new CoupledGuideResolver(couplings, grants)],
     [AuditResolver, new AuditResolver(database)],
   ]);
@@ -146,6 +158,9 @@ export async function composeInstance(config: InstanceConfig, logger: Logger, cl
     directory,
     grants,
     links,
+    linkKeys,
+    linkNotices,
+    couplingLifeCycle,
     partnerService,
     drains,
     syncMetrics,

@@ -3,15 +3,16 @@ import pg from 'pg';
 import type { Logger } from 'pino';
 import type { Instance } from './composition.js';
 import type { InstanceConfig } from './config.js';
+import { removeOldKeys } from './modules/links/index.js';
 import { newToken, sha256Hex } from './platform/crypto.js';
 import type { JobPayloads } from './platform/jobs.js';
 import { createMailer } from './platform/mail.js';
 
 /**
  * Expired records are removed at ten past every hour; each statement is harmless when it runs twice. Every minute somebody looks
- * whether anything waits for partners: the queue wakes, and carries nothing.
+ * whether anything waits for partners, or one has not heard of a link's end or a new key: the queue wakes, and carries nothing.
  */
-const CRONTAB = '10 * * * * clean-up\n* * * * * sweep';
+const CRONTAB = '10 * * * * clean-up\n* * * * * sweep\n* * * * * tell-partners';
 
 /** Background work of this process: any number of replicas share it through the database. */
 export async function startJobs(instance: Instance, config: InstanceConfig, logger: Logger): Promise<{ stop(): Promise<void> }> {
@@ -55,11 +56,16 @@ export async function startJobs(instance: Instance, config: InstanceConfig, logg
       });
     },
     sweep: () => drains.sweep(),
+    async 'tell-partners'() {
+      await instance.linkNotices.tellDue();
+      await instance.linkKeys.handOverAll();
+    },
     async 'clean-up'() {
       const now = clock.now();
       const retention = new Date(now.getTime() - config.IDEMPOTENCY_RETENTION_HOURS * 3_600_000);
       await database.worker.sql.deleteFrom('idempotency_key').where('created_at', '<', retention).execute();
       await database.worker.sql.deleteFrom('used_token').where('expires_at', '<', now).execute();
+      await removeOldKeys(database.worker.sql, now);
       await database.worker.sql.deleteFrom('session').where('expires_at', '<', now).execute();
       await database.worker.sql.deleteFrom('invitation').where('expires_at', '<', now).execute();
       await database.worker.sql.deleteFrom('login_attempt').where('expire', '<', now.getTime()).execute();

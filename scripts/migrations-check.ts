@@ -20,6 +20,9 @@ const KNOWN_TO_MIGRATIONS_ALONE: readonly RegExp[] = [
   /^drop function if exists "(coupling_coupling_to_outbox_(insert|update)|link_link_to_sync_peer)_fn"\(\);$/,
   /^drop function if exists "(outbox_fill_coupling|outbox_records_assignment|coupling_to_outbox|link_to_sync_peer)"\([a-z ,[\]]*\);$/,
   /^drop trigger if exists "(offer_title_to_assignments|assignment_to_outbox_(insert|update))" on "(offer|guide_assignment)";$/,
+  /^drop trigger if exists "(coupling_state_to_outbox|coupling_purge|link_purge)" on "(coupling|link)";$/,
+  /^drop function if exists "(coupling_coupling_state_to_outbox|coupling_coupling_purge|link_link_purge)_fn"\(\);$/,
+  /^drop function if exists "(coupling_state_to_outbox|outbox_records_coupling|coupling_purge|link_purge|link_health)"\([a-z ,[\]]*\);$/,
   /^drop function if exists "(offer_offer_title_to_assignments|guide_assignment_assignment_to_outbox_(insert|update))_fn"\(\);$/,
   /^drop function if exists "(calendar_entry|calendar_of_guides?|profile_of_guide|enqueue_job|foreign_times|foreign_bookings?_of_guide|outbox_put|assignment_to_outbox|offer_title_to_assignments)"\([a-z ,[\]]+\);$/,
   // Profiles and rules, by last writer.

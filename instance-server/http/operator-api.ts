@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { z } from 'zod';
 import type { Instance } from '../composition.js';
+import { statusOf } from '../modules/links/index.js';
 import { sha256Base64Url } from '../platform/crypto.js';
 import { invalidInput, InputReason, Refusal } from '../platform/errors/user-error.js';
 import { publish } from '../platform/events/events.js';
@@ -48,6 +49,11 @@ const commands = {
   'links/suspend': z.strictObject({ partner: code }),
   'links/resume': z.strictObject({ partner: code }),
   'links/end': z.strictObject({ partner: code }),
+  'links/rotate': z.strictObject({ partner: code }),
+  'couplings/list': z.strictObject({ partner: code }),
+  'couplings/pause': z.strictObject({ couplingId: z.uuid() }),
+  'couplings/resume': z.strictObject({ couplingId: z.uuid() }),
+  'couplings/end': z.strictObject({ couplingId: z.uuid() }),
 } as const;
 
 export type OperatorCommand = keyof typeof commands;
@@ -111,7 +117,8 @@ export class OperatorApi {
   }
 
   async #run(command: OperatorCommand, input: unknown): Promise<unknown> {
-    const { links, settings } = this.instance;
+    const { links, linkKeys, couplingLifeCycle, settings } = this.instance;
+    const change = { actor: { kind: 'OPERATOR' }, now: this.instance.clock.now() } as const;
     switch (command) {
       case 'settings/read':
         return settings.load();
@@ -135,6 +142,15 @@ export class OperatorApi {
       case 'links/resume':
       case 'links/end':
         return links.change((input as Input<'links/end'>).partner, command.slice('links/'.length) as 'suspend' | 'resume' | 'end');
+      case 'links/rotate':
+        return linkKeys.rotate((input as Input<'links/rotate'>).partner);
+      case 'couplings/list':
+        return couplingLifeCycle.list((input as Input<'couplings/list'>).partner);
+      case 'couplings/pause':
+      case 'couplings/resume':
+        return statusOf(await couplingLifeCycle.pause(change, (input as Input<'couplings/pause'>).couplingId, command === 'couplings/pause'));
+      case 'couplings/end':
+        return statusOf(await couplingLifeCycle.end(change, (input as Input<'couplings/end'>).couplingId));
       default:
         return command satisfies never;
     }

@@ -42,10 +42,13 @@ export type AuditAction =
   | 'link.suspended'
   | 'link.resumed'
   | 'link.ended'
+  | 'link.key-rotated'
   | 'coupling.requested'
   | 'coupling.accepted'
   | 'coupling.declined'
   | 'coupling.confirmed'
+  | 'coupling.paused'
+  | 'coupling.resumed'
   | 'coupling.ended';
 
 export interface AuditRecord {

@@ -1,7 +1,7 @@
 import DataLoader from 'dataloader';
 import { newId } from '../../platform/crypto.js';
 import type { RequestContext } from '../../platform/context.js';
-import type { Database } from '../../platform/database/database.js';
+import type { Database, Tx } from '../../platform/database/database.js';
 import { isViolationOf } from '../../platform/database/errors.js';
 import { InputReason, invalidInput, notFound, Refusal, StaleVersionError } from '../../platform/errors/user-error.js';
 import { once } from '../../platform/idempotency.js';
@@ -21,10 +21,19 @@ const MAX_OFFERS = 500;
 const byIdLoader = {};
 const offersLoader = {};
 
-function checkOfferIds(ids: readonly string[]): string[] {
-  if (ids.length > MAX_OFFERS) throw invalidInput('input.offerIds', InputReason.OUT_OF_RANGE, `A guide may lead ${MAX_OFFERS} offers at most.`);
+/** What a profile begins with; `CreateGuideInput` without its key. */
+export type ProfileInput = Omit<CreateGuideInput, 'idempotencyKey'>;
+
+/** Checked, ready to be written. */
+export interface NewProfile {
+  readonly values: { first_name: string; last_name: string; email: string | null; phone: string | null; languages: string[] };
+  readonly offerIds: readonly string[];
+}
+
+function checkOfferIds(ids: readonly string[], field: string): string[] {
+  if (ids.length > MAX_OFFERS) throw invalidInput(field, InputReason.OUT_OF_RANGE, `A guide may lead ${MAX_OFFERS} offers at most.`);
   const wrong = ids.findIndex((id) => !isUuid(id));
-  if (wrong >= 0) throw notFound(`input.offerIds.${wrong}`);
+  if (wrong >= 0) throw notFound(`${field}.${wrong}`);
   return [...new Set(ids)];
 }
 
@@ -97,23 +106,12 @@ export class GuideService {
 
   create(ctx: RequestContext, input: CreateGuideInput): Promise<Guide> {
     const { idempotencyKey, ...rest } = input;
-    const values = {
-      first_name: checkText(input.firstName, 'input.firstName', { max: 100 }),
-      last_name: checkText(input.lastName, 'input.lastName', { max: 100 }),
-      email: checkOptionalEmail(input.email, 'input.email'),
-      phone: checkOptionalText(input.phone, 'input.phone', 50),
-      languages: checkLanguages(input.languages, 'input.languages'),
-    };
-    const offerIds = checkOfferIds(input.offerIds);
+    const profile = this.checkProfile(input, 'input');
     return this.#withKnownOffers(() =>
       this.database.app.transaction(async (tx) => {
         const { outcome } = await once(ctx, tx, 'createGuide', idempotencyKey, rest, async () => {
           const id = newId();
-          await tx.insertInto('guide').values({ id, ...values }).execute();
-          await repository.setOffers(tx, id, offerIds);
-          const said = saidFields({ ...values, firstName: values.first_name, lastName: values.last_name });
-          await stampProfile(tx, this.stamps, id, said, ctx.now());
-          await this.audit.recordFor(ctx, tx, { action: 'guide.created', subjectType: 'guide', subjectId: id, after: { languages: values.languages, offerIds } });
+          await this.insert(ctx, tx, id, profile);
           return { guideId: id };
         });
         const guide = await repository.findAny(tx, guideScope(ctx), outcome.guideId);
@@ -121,6 +119,28 @@ export class GuideService {
         return guide;
       }),
     );
+  }
+
+  /** What a new guide's profile says. `path` is where it stands in the input. @throws Refusal */
+  checkProfile(input: ProfileInput, path: string): NewProfile {
+    return {
+      values: {
+        first_name: checkText(input.firstName, `${path}.firstName`, { max: 100 }),
+        last_name: checkText(input.lastName, `${path}.lastName`, { max: 100 }),
+        email: checkOptionalEmail(input.email, `${path}.email`),
+        phone: checkOptionalText(input.phone, `${path}.phone`, 50),
+        languages: checkLanguages(input.languages, `${path}.languages`),
+      },
+      offerIds: checkOfferIds(input.offerIds, `${path}.offerIds`),
+    };
+  }
+
+  /** A new guide, in the caller's transaction. An offer that does not exist violates `guide_offer_offer_id_foreign`. */
+  async insert(ctx: RequestContext, tx: Tx, id: string, { values, offerIds }: NewProfile): Promise<void> {
+    await tx.insertInto('guide').values({ id, ...values }).execute();
+    await repository.setOffers(tx, id, [...offerIds]);
+    await stampProfile(tx, this.stamps, id, saidFields({ ...values, firstName: values.first_name, lastName: values.last_name }), ctx.now());
+    await this.audit.recordFor(ctx, tx, { action: 'guide.created', subjectType: 'guide', subjectId: id, after: { languages: values.languages, offerIds } });
   }
 
   update(ctx: RequestContext, input: UpdateGuideInput): Promise<Guide> {
@@ -140,7 +160,7 @@ export class GuideService {
       ...(given(input.sharesBankData) && { shares_bank_data: input.sharesBankData }),
       ...(given(input.active) && { active: input.active }),
     };
-    const offerIds = given(input.offerIds) ? checkOfferIds(input.offerIds) : undefined;
+    const offerIds = given(input.offerIds) ? checkOfferIds(input.offerIds, 'input.offerIds') : undefined;
     return this.#withKnownOffers(() =>
       this.database.app.transaction(async (tx) => {
         const before = await repository.lock(tx, guideScope(ctx), input.guideId);

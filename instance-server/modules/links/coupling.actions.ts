@@ -2,10 +2,13 @@ import type { Tx } from '../../platform/database/database.js';
 import { publish } from '../../platform/events/events.js';
 import type { Actor, AuditAction, AuditService } from '../audit/index.js';
 import { activateIfConfirmed, GlobalIdTaken } from './activation.js';
+import type { CouplingEndings } from './coupling.endings.js';
 import { couplingRepository as repository, type CouplingRow } from './coupling.repository.js';
 import { identityOf } from './coupling.rules.js';
+import type { CouplingStates } from './coupling.states.js';
 import { isAnothers } from './global-id.js';
 import type { KnownLink, LinkDirectory } from './link.directory.js';
+import { isPairwise } from './pairwise.js';
 import { type PartnerAction, type PartnerActions, PartnerCallError } from './partner-actions.js';
 import { type PartnerMessage, partnerMessages } from './partner-messages.js';
 
@@ -19,6 +22,8 @@ export class CouplingActions {
   constructor(
     private readonly directory: LinkDirectory,
     private readonly audit: AuditService,
+    private readonly endings: CouplingEndings,
+    private readonly states: CouplingStates,
     private readonly instanceCode: string,
   ) {}
 
@@ -28,6 +33,7 @@ export class CouplingActions {
       schema: partnerMessages[action],
       // A suspended link still hears that it is resumed or ended, and nothing else.
       whileSuspended: true,
+      afterEnd: action === 'link/end',
       apply: async (tx, from, _message, now) => {
         await this.#linkChanged(tx, from, action, now);
         return DONE;
@@ -37,6 +43,8 @@ export class CouplingActions {
       ['couplings/request', { schema: partnerMessages['couplings/request'], apply: (tx, from, message, now) => this.#requested(tx, from, message as PartnerMessage<'couplings/request'>, now) }],
       ['couplings/accept', { schema: partnerMessages['couplings/accept'], apply: (tx, from, message, now) => this.#accepted(tx, from, message as PartnerMessage<'couplings/accept'>, now) }],
       ['couplings/confirm', { schema: partnerMessages['couplings/confirm'], apply: (tx, from, message, now) => this.#confirmed(tx, from, message as PartnerMessage<'couplings/confirm'>, now) }],
+      ['couplings/pause', { schema: partnerMessages['couplings/pause'], apply: (tx, from, message, now) => this.#paused(tx, from, true, message as PartnerMessage<'couplings/pause'>, now) }],
+      ['couplings/resume', { schema: partnerMessages['couplings/resume'], apply: (tx, from, message, now) => this.#paused(tx, from, false, message as PartnerMessage<'couplings/resume'>, now) }],
       ['couplings/end', { schema: partnerMessages['couplings/end'], apply: (tx, from, message, now) => this.#ended(tx, from, message as PartnerMessage<'couplings/end'>, now) }],
       ['link/suspend', link('link/suspend')],
       ['link/resume', link('link/resume')],
@@ -45,8 +53,7 @@ export class CouplingActions {
   }
 
   #checkPairwise(coupledWith: readonly string[]): void {
-    const missing = coupledWith.some((code) => code !== this.instanceCode && !this.directory.byPartner(code)?.isOpen);
-    if (missing) throw new PartnerCallError(409, 'NOT_PAIRWISE_LINKED');
+    if (!isPairwise(this.directory, this.instanceCode, coupledWith)) throw new PartnerCallError(409, 'NOT_PAIRWISE_LINKED');
   }
 
   async #requested(tx: Tx, link: KnownLink, message: PartnerMessage<'couplings/request'>, now: Date): Promise<typeof DONE> {
@@ -72,9 +79,11 @@ export class CouplingActions {
     return DONE;
   }
 
-  async #accepted(tx: Tx, link: KnownLink, message: PartnerMessage<'couplings/accept'>, now: Date): Promise<typeof DONE> {
+  /** The partner hears where else the guide is coupled: either side's list is checked by the other. */
+  async #accepted(tx: Tx, link: KnownLink, message: PartnerMessage<'couplings/accept'>, now: Date): Promise<Record<string, unknown>> {
     const row = await this.#lock(tx, link, message.couplingId);
-    if (row.state === 'ACCEPTED' || row.state === 'ACTIVE') return DONE;
+    const answer = { ...DONE, coupledWith: await repository.partnersOf(tx, row.guide_id ?? '') };
+    if (row.requested_here && (row.state === 'ACCEPTED' || row.state === 'ACTIVE')) return answer;
     if (row.state !== 'REQUESTED' || !row.requested_here) throw new PartnerCallError(404, 'NOT_FOUND');
     this.#checkPairwise(message.coupledWith);
     await repository.update(tx, row.id, now, {
@@ -83,7 +92,7 @@ export class CouplingActions {
       partner_global_id_minted_at: message.globalIdMintedAt ? new Date(message.globalIdMintedAt) : null,
     });
     await this.#log(tx, link, 'coupling.accepted', row.id, now);
-    return DONE;
+    return answer;
   }
 
   /** The guide confirmed there. It counts as one half; the other is his own confirmation here. */
@@ -106,27 +115,32 @@ export class CouplingActions {
     }
     const guide = await repository.identity(tx, row.guide_id);
     const own = identityOf(guide?.globalId, guide?.mintedAt);
-    return { ...DONE, confirmed: row.confirmed_here, ...(own && { globalId: own.globalId, globalIdMintedAt: own.mintedAt.toISOString() }) };
+    const coupledWith = await repository.partnersOf(tx, row.guide_id);
+    return { ...DONE, confirmed: row.confirmed_here, coupledWith, ...(own && { globalId: own.globalId, globalIdMintedAt: own.mintedAt.toISOString() }) };
+  }
+
+  async #paused(tx: Tx, link: KnownLink, paused: boolean, { couplingId, incarnation, version }: PartnerMessage<'couplings/pause'>, now: Date): Promise<typeof DONE> {
+    const row = await this.#lock(tx, link, couplingId);
+    if (row.state === 'ACTIVE' && (await this.states.pause(tx, link, row, incarnation, { paused, version }, now))) await publish(tx, { kind: 'links' });
+    return DONE;
   }
 
   async #ended(tx: Tx, link: KnownLink, message: PartnerMessage<'couplings/end'>, now: Date): Promise<typeof DONE> {
     const row = await this.#lock(tx, link, message.couplingId);
-    if (row.state === 'ENDED' || row.state === 'DECLINED') return DONE;
-    const wasActive = row.state === 'ACTIVE';
-    await repository.update(tx, row.id, now, { state: wasActive ? 'ENDED' : 'DECLINED', requested_name: null });
-    if (wasActive) await publish(tx, { kind: 'links' });
-    await this.#log(tx, link, wasActive ? 'coupling.ended' : 'coupling.declined', row.id, now);
+    await this.endings.end(tx, row, link, this.#actor(link), now);
     return DONE;
   }
 
   async #linkChanged(tx: Tx, link: KnownLink, action: 'link/suspend' | 'link/resume' | 'link/end', now: Date): Promise<void> {
     const changes = { 'link/suspend': { suspended_there: true }, 'link/resume': { suspended_there: false }, 'link/end': { state: 'ENDED' } }[action];
+    // What rested on both sides may go on.
+    if (action === 'link/resume') await publish(tx, { kind: 'outbox', linkId: link.id });
     await tx
       .updateTable('link')
       .set((eb) => ({ ...changes, updated_at: now, version: eb('version', '+', 1) }))
       .where('id', '=', link.id)
       .execute();
-    if (action === 'link/end') await endCouplingsOf(tx, link.id, now);
+    if (action === 'link/end') await this.endings.endAllOf(tx, link, this.#actor(link), now);
     await publish(tx, { kind: 'links' });
     const logged = { 'link/suspend': 'link.suspended', 'link/resume': 'link.resumed', 'link/end': 'link.ended' } as const;
     await this.audit.record(tx, this.#actor(link), now, { action: logged[action], subjectType: 'link', subjectId: link.id });
@@ -145,14 +159,4 @@ export class CouplingActions {
   #log(tx: Tx, link: KnownLink, action: AuditAction, couplingId: string, now: Date): Promise<void> {
     return this.audit.record(tx, this.#actor(link), now, { action, subjectType: 'coupling', subjectId: couplingId });
   }
-}
-
-/** With a link its couplings end; their ids stay, so that nothing late revives them. */
-export async function endCouplingsOf(tx: Tx, linkId: string, now: Date): Promise<void> {
-  await tx
-    .updateTable('coupling')
-    .set((eb) => ({ state: 'ENDED', requested_name: null, updated_at: now, version: eb('version', '+', 1) }))
-    .where('link_id', '=', linkId)
-    .where('state', 'not in', ['ENDED', 'DECLINED'])
-    .execute();
 }

@@ -1,4 +1,4 @@
-import type { Insertable, Selectable } from 'kysely';
+import { type Insertable, type Selectable, sql } from 'kysely';
 import type { DB } from '../../entities.js';
 import type { Tx } from '../../platform/database/database.js';
 
@@ -10,15 +10,18 @@ export const couplingRepository = {
     return tx.selectFrom('coupling').selectAll().where('id', '=', id).executeTakeFirst();
   },
 
-  /** With its guide's row first: that is the written order, and who activates it must not miss an assignment made at that moment. */
+  /**
+   * For a change: the guide's row first, then the coupling's, as everybody locks them who changes or receives what belongs to a guide.
+   * A guide chosen while this waited is locked too.
+   */
   async lock(tx: Tx, id: string): Promise<CouplingRow | undefined> {
-    await tx
-      .selectFrom('guide')
-      .select('id')
-      .where('id', '=', (eb) => eb.selectFrom('coupling').select('coupling.guide_id').where('coupling.id', '=', id))
-      .forNoKeyUpdate()
-      .execute();
-    return tx.selectFrom('coupling').selectAll().where('id', '=', id).forUpdate().executeTakeFirst();
+    const before = await tx.selectFrom('coupling').select('guide_id').where('id', '=', id).executeTakeFirst();
+    if (before?.guide_id) await this.lockGuides(tx, [before.guide_id]);
+    return tx.selectFrom('coupling').selectAll().where('id', '=', id).forNoKeyUpdate().executeTakeFirst();
+  },
+
+  async lockGuides(tx: Tx, guideIds: readonly string[]): Promise<void> {
+    await tx.selectFrom('guide').select('id').where('id', 'in', [...guideIds]).orderBy('id').forNoKeyUpdate().execute();
   },
 
   async ofGuides(tx: Tx, guideIds: readonly string[]): Promise<CouplingRow[]> {
@@ -30,6 +33,20 @@ export const couplingRepository = {
       .orderBy('created_at')
       .orderBy('id')
       .execute();
+  },
+
+  /** Of one link, ended ones too, newest first. */
+  async ofLink(tx: Tx, linkId: string, limit: number): Promise<CouplingRow[]> {
+    return tx.selectFrom('coupling').selectAll().where('link_id', '=', linkId).orderBy('created_at', 'desc').orderBy('id').limit(limit).execute();
+  },
+
+  async living(tx: Tx, linkId: string): Promise<{ id: string; guide_id: string | null }[]> {
+    return tx.selectFrom('coupling').select(['id', 'guide_id']).where('link_id', '=', linkId).where('state', 'not in', ['DECLINED', 'ENDED']).orderBy('id').execute();
+  },
+
+  async incarnation(tx: Tx): Promise<number> {
+    const row = await tx.selectFrom('sync_state').select('incarnation').where('id', '=', 1).executeTakeFirstOrThrow();
+    return row.incarnation;
   },
 
   async waiting(tx: Tx): Promise<CouplingRow[]> {
@@ -57,6 +74,17 @@ export const couplingRepository = {
 
   async insert(tx: Tx, row: Insertable<DB['coupling']>): Promise<void> {
     await tx.insertInto('coupling').values(row).execute();
+  },
+
+  /** The partner is to hear what this coupling is now. */
+  async wait(tx: Tx, linkId: string, couplingId: string): Promise<void> {
+    await sql`select outbox_put(${linkId}::uuid, ${couplingId}::uuid, 'COUPLING', ${couplingId}::uuid)`.execute(tx);
+  },
+
+  /** How the exchange over these links is going; see `link_health`. */
+  async health(tx: Tx, linkIds: readonly string[], now: Date): Promise<Map<string, string>> {
+    const { rows } = await sql<{ link_id: string; health: string }>`select link_id, health from link_health(${[...new Set(linkIds)]}::uuid[], ${now})`.execute(tx);
+    return new Map(rows.map((row) => [row.link_id, row.health]));
   },
 
   async update(tx: Tx, id: string, now: Date, changes: Partial<Omit<CouplingRow, 'id' | 'version'>>): Promise<CouplingRow> {

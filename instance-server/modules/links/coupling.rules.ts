@@ -22,3 +22,9 @@ export function survivor(a: GlobalIdentity | undefined, b: GlobalIdentity | unde
 
 export const identityOf = (globalId: string | null | undefined, mintedAt: Date | null | undefined): GlobalIdentity | undefined =>
   globalId && mintedAt ? { globalId, mintedAt } : undefined;
+
+/** What stands before the last blank is taken as first names: a proposal for a guide made from a request, which staff may overrule. */
+export function namesOf(name: string): { firstName: string; lastName: string } {
+  const words = name.trim().split(/\s+/);
+  return { firstName: words.slice(0, -1).join(' '), lastName: words.at(-1) ?? '' };
+}

@@ -7,16 +7,19 @@ import { publish } from '../../platform/events/events.js';
 import { once } from '../../platform/idempotency.js';
 import { isUuid } from '../../platform/validation.js';
 import type { AuditAction, AuditService } from '../audit/index.js';
+import type { GuideService, NewProfile } from '../guides/index.js';
 import { activateIfConfirmed, GlobalIdTaken } from './activation.js';
+import type { CouplingEndings } from './coupling.endings.js';
 import { couplingRepository as repository, type CouplingRow } from './coupling.repository.js';
-import { type GlobalIdentity, identityOf, mintGlobalId } from './coupling.rules.js';
+import { type GlobalIdentity, identityOf, mintGlobalId, namesOf } from './coupling.rules.js';
 import { type AcceptCouplingInput, PartnerUnavailableError, type RequestCouplingInput } from './coupling.type.js';
 import type { KnownLink, LinkDirectory } from './link.directory.js';
 import { type PartnerClient, PartnerRefusal } from './partner-client.js';
-import { confirmationAnswer } from './partner-messages.js';
+import { isPairwise } from './pairwise.js';
+import { acceptanceAnswer, confirmationAnswer } from './partner-messages.js';
 
 /**
- * Responsible for the couplings of this house's guides. Partners are called outside transactions: one that hangs holds no connection.
+ * Responsible for how couplings of this house's guides come about. Partners are called outside transactions: one that hangs holds no connection.
  * Every message can be repeated without a second effect, so whatever was lost between two steps is mended by doing the step again.
  */
 export class CouplingService {
@@ -25,6 +28,9 @@ export class CouplingService {
     private readonly directory: LinkDirectory,
     private readonly partners: PartnerClient,
     private readonly audit: AuditService,
+    private readonly guides: GuideService,
+    private readonly endings: CouplingEndings,
+    private readonly instanceCode: string,
   ) {}
 
   /** The partner is told first, outside any transaction; the id follows from the idempotency key, so that a repetition is the same request to him. */
@@ -54,34 +60,71 @@ export class CouplingService {
         return this.#require(tx, outcome.couplingId, 'input.idempotencyKey');
       });
     } catch (error) {
+      // Withdrawn when the same was asked before.
+      if (isViolationOf(error, 'coupling_pkey')) throw new Refusal(new AlreadyExistsError('input.guideId'));
       if (!isViolationOf(error, 'coupling_living_guide')) throw error;
-      await this.partners.call(link, '/partner/v1/couplings/end', { couplingId: id }).catch(() => undefined);
+      await this.#withdraw(ctx, link, { id, link_id: link.id, guide_id: input.guideId });
       throw new Refusal(new AlreadyExistsError('input.guideId'));
     }
   }
 
-  async accept(ctx: RequestContext, input: AcceptCouplingInput): Promise<CouplingRow> {
-    if (!isUuid(input.guideId)) throw notFound('input.guideId');
-    const { row, link } = await this.#find(input.couplingId);
-    const answerable = !row.requested_here && row.state === 'REQUESTED';
-    const guide = await repository.identity(this.database.app.sql, input.guideId);
-    if (!answerable || !guide) throw notFound(answerable ? 'input.guideId' : 'input.couplingId');
-    await this.#tell(link, 'accept', {
-      couplingId: row.id,
-      ...wire(identityOf(guide.globalId, guide.mintedAt)),
-      coupledWith: await repository.partnersOf(this.database.app.sql, input.guideId),
+  /** The partner has heard of a request that cannot be kept here: he hears that it is over, by what waits for him if not now. */
+  async #withdraw(ctx: RequestContext, link: KnownLink, coupling: { id: string; link_id: string; guide_id: string }): Promise<void> {
+    const now = ctx.now();
+    await this.database.app.transaction(async (tx) => {
+      await repository.insert(tx, { ...coupling, state: 'DECLINED', requested_here: true, created_at: now, updated_at: now });
+      await repository.wait(tx, link.id, coupling.id);
     });
+    await this.partners.call(link, '/partner/v1/couplings/end', { couplingId: coupling.id }).catch(() => undefined);
+  }
+
+  /**
+   * Which guide here it is: one that is here, or one made from the request. The partner is told first; a repetition, after an answer
+   * that was lost, gives the same coupling and the same guide.
+   */
+  async accept(ctx: RequestContext, input: AcceptCouplingInput): Promise<CouplingRow> {
+    const { row, link } = await this.#find(input.couplingId);
+    const { guideId, profile } = this.#chosen(input, row);
+    if (row.requested_here) throw notFound('input.couplingId');
+    if ((row.state === 'ACCEPTED' || row.state === 'ACTIVE') && row.guide_id === guideId) return row;
+    if (row.state !== 'REQUESTED') throw notFound('input.couplingId');
+    const guide = profile ? undefined : await repository.identity(this.database.app.sql, guideId);
+    if (!profile && !guide) throw notFound('input.guideId');
+    const answer = await this.#tell(link, 'accept', {
+      couplingId: row.id,
+      ...wire(identityOf(guide?.globalId, guide?.mintedAt)),
+      coupledWith: await repository.partnersOf(this.database.app.sql, guideId),
+    });
+    this.#checkPairwise(acceptanceAnswer.safeParse(answer).data?.coupledWith);
     try {
       return await this.database.app.transaction(async (tx) => {
+        if (!profile) await repository.lockGuides(tx, [guideId]);
         const locked = await repository.lock(tx, row.id);
+        if (locked?.state === 'ACCEPTED' && locked.guide_id === guideId) return locked;
         if (locked?.state !== 'REQUESTED') throw notFound('input.couplingId');
-        await this.#log(ctx, tx, 'coupling.accepted', row.id, { guideId: input.guideId, instance: link.partnerCode });
-        return repository.update(tx, row.id, ctx.now(), { state: 'ACCEPTED', guide_id: input.guideId, requested_name: null });
+        if (profile) await this.guides.insert(ctx, tx, guideId, profile);
+        await this.#log(ctx, tx, 'coupling.accepted', row.id, { guideId, instance: link.partnerCode });
+        return repository.update(tx, row.id, ctx.now(), { state: 'ACCEPTED', guide_id: guideId, requested_name: null });
       });
     } catch (error) {
       if (isViolationOf(error, 'coupling_living_guide')) throw new Refusal(new AlreadyExistsError('input.guideId'));
+      if (isViolationOf(error, 'guide_offer_offer_id_foreign')) throw notFound('input.createGuide.offerIds');
       throw error;
     }
+  }
+
+  /** A guide made from a request has an id that follows from it, so that no repetition makes another one. */
+  #chosen({ guideId, createGuide }: AcceptCouplingInput, row: CouplingRow): { guideId: string; profile?: NewProfile } {
+    if (Boolean(guideId) === Boolean(createGuide)) throw invalidInput('input.guideId', InputReason.CONFLICTING, 'Name a guide who is here, or create one: exactly one of the two.');
+    if (createGuide) {
+      const named = namesOf(row.requested_name ?? '');
+      const names = { firstName: createGuide.firstName ?? named.firstName, lastName: createGuide.lastName ?? named.lastName };
+      // Answered already: the name asked for is gone, and nothing is made any more.
+      const profile = row.state === 'REQUESTED' ? this.guides.checkProfile({ ...createGuide, ...names }, 'input.createGuide') : undefined;
+      return { guideId: stableId(`${row.id}|acceptCoupling|createGuide`), profile };
+    }
+    if (!guideId || !isUuid(guideId)) throw notFound('input.guideId');
+    return { guideId };
   }
 
   /**
@@ -108,9 +151,14 @@ export class CouplingService {
         return undefined;
       });
     if (!answer?.confirmed || confirmed.state === 'ACTIVE') return confirmed;
+    if (!isPairwise(this.directory, this.instanceCode, answer.coupledWith ?? [])) {
+      // He has agreed there as well, and it may be active there: it is taken back here and, by what waits for the partner, there.
+      await this.#asWorker(async (tx) => this.endings.end(tx, await this.#lock(tx, couplingId), link, { kind: 'SYSTEM' }, ctx.now()));
+      throw notPairwise();
+    }
     return this.#asWorker(async (tx) => {
-      const row = await repository.lock(tx, couplingId);
-      if (!row) throw notFound('input.couplingId');
+      const row = await this.#lock(tx, couplingId);
+      if (row.state !== 'ACCEPTED') return row;
       const heard = await repository.update(tx, row.id, ctx.now(), {
         confirmed_there: true,
         partner_global_id: answer.globalId ?? null,
@@ -142,27 +190,6 @@ export class CouplingService {
     }
   }
 
-  /**
-   * Declines what is not active yet and ends what is: staff of either house, or the guide. It counts here at once, whether or not the
-   * partner hears of it now: nobody can be kept in a coupling by a partner who does not answer. A repetition tells him again.
-   */
-  async end(ctx: RequestContext, couplingId: string): Promise<CouplingRow> {
-    const { link } = await this.#find(couplingId);
-    const ended = await this.database.app.transaction(async (tx) => {
-      const row = await repository.lock(tx, couplingId);
-      const { role, guideId } = ctx.account();
-      if (!row || (role === 'GUIDE' && row.guide_id !== guideId)) throw notFound('input.couplingId');
-      if (row.state === 'DECLINED' || row.state === 'ENDED') return row;
-      const wasActive = row.state === 'ACTIVE';
-      await this.#log(ctx, tx, wasActive ? 'coupling.ended' : 'coupling.declined', row.id, { instance: link.partnerCode });
-      const updated = await repository.update(tx, row.id, ctx.now(), { state: wasActive ? 'ENDED' : 'DECLINED', requested_name: null });
-      await publish(tx, { kind: 'links' });
-      return updated;
-    });
-    await this.partners.call(link, '/partner/v1/couplings/end', { couplingId }).catch(() => undefined);
-    return ended;
-  }
-
   async waiting(): Promise<CouplingRow[]> {
     return repository.waiting(this.database.app.sql);
   }
@@ -171,9 +198,15 @@ export class CouplingService {
     return repository.ofGuides(this.database.app.sql, guideIds);
   }
 
+  /** How the exchange over these links is going, in their order. */
+  async healthOf(linkIds: readonly string[], now: Date): Promise<string[]> {
+    const health = await repository.health(this.database.app.sql, linkIds, now);
+    return linkIds.map((id) => health.get(id) ?? 'UNREACHABLE');
+  }
+
   /** The other house of a coupling, as far as it may be shown. */
   partnerOf(row: CouplingRow): { code: string; name: string; url: string } {
-    const link = this.directory.byId(row.link_id);
+    const link = this.directory.byId(row.link_id) ?? this.directory.ended(row.link_id);
     return { code: link?.partnerCode ?? '', name: link?.partnerName ?? '', url: link?.partnerUrl ?? '' };
   }
 
@@ -187,13 +220,23 @@ export class CouplingService {
   }
 
   /** @throws Refusal when the partner cannot be reached or says no; nothing has been changed here then. */
-  async #tell(link: KnownLink, action: string, body: Record<string, unknown>): Promise<void> {
+  async #tell(link: KnownLink, action: string, body: Record<string, unknown>): Promise<unknown> {
     try {
-      await this.partners.call(link, `/partner/v1/couplings/${action}`, body);
+      return await this.partners.call(link, `/partner/v1/couplings/${action}`, body);
     } catch (error) {
       if (isNotPairwise(error)) throw notPairwise();
       throw new Refusal(new PartnerUnavailableError(link.partnerCode));
     }
+  }
+
+  #checkPairwise(coupledWith: readonly string[] | undefined): void {
+    if (!isPairwise(this.directory, this.instanceCode, coupledWith ?? [])) throw notPairwise();
+  }
+
+  async #lock(tx: Tx, couplingId: string): Promise<CouplingRow> {
+    const row = await repository.lock(tx, couplingId);
+    if (!row) throw notFound('input.couplingId');
+    return row;
   }
 
   #log(ctx: RequestContext, tx: Tx, action: AuditAction, couplingId: string, after: Record<string, unknown>): Promise<void> {

@@ -16,6 +16,7 @@ export enum CouplingState {
   REQUESTED = 'REQUESTED',
   ACCEPTED = 'ACCEPTED',
   ACTIVE = 'ACTIVE',
+  PAUSED = 'PAUSED',
   DECLINED = 'DECLINED',
   ENDED = 'ENDED',
 }
@@ -26,8 +27,28 @@ registerEnumType(CouplingState, {
     REQUESTED: { description: 'One house asked, the other has not answered.' },
     ACCEPTED: { description: 'Both houses agree; the guide has not confirmed in both of them yet.' },
     ACTIVE: { description: 'The guide confirmed in both houses: they know when he is taken.' },
+    PAUSED: { description: 'In force, but one house or both hold it: changes wait until each has resumed. What the guide asks himself is answered, and he cannot be booked twice.' },
     DECLINED: { description: 'The other house or the guide declined.' },
     ENDED: { description: 'It was in force and is no more.' },
+  },
+});
+
+export enum CouplingHealth {
+  LIVE = 'LIVE',
+  DELAYED = 'DELAYED',
+  UNREACHABLE = 'UNREACHABLE',
+  PAUSED = 'PAUSED',
+  SUSPENDED = 'SUSPENDED',
+}
+registerEnumType(CouplingHealth, {
+  name: 'CouplingHealth',
+  description: 'How the exchange with the other house is going, by its signs of life; it says nothing of what is exchanged.',
+  valuesConfig: {
+    LIVE: { description: 'It gave a sign of life within the last minute.' },
+    DELAYED: { description: 'No sign of life for a minute: what is known of the other house may be behind.' },
+    UNREACHABLE: { description: 'No sign of life for ten minutes.' },
+    PAUSED: { description: 'One house or both hold the coupling.' },
+    SUSPENDED: { description: 'The operator of one house has suspended all exchange between the two.' },
   },
 });
 
@@ -59,7 +80,14 @@ export class Coupling {
   @Field(() => DateTimeScalar, { nullable: true, description: 'Since when it is active.' })
   since!: Date | null;
 
+  @Field({ description: 'Whether this house holds it; its staff can resume.' })
+  pausedHere!: boolean;
+
+  @Field({ description: 'Whether the other house holds it; its staff can resume.' })
+  pausedThere!: boolean;
+
   guideId!: string | null;
+  linkId!: string;
 }
 
 @ObjectType({ implements: UserError, description: 'The other house could not be reached or refused. Nothing was changed; try again later.' })
@@ -91,13 +119,37 @@ export class RequestCouplingInput {
   instance!: string;
 }
 
-@InputType({ description: 'Acceptance of another house’s request.' })
+@InputType({ description: 'A guide made from a request. Names that are not given are taken from it.' })
+export class CreateCoupledGuideInput {
+  @Field(() => String, { nullable: true, description: 'First name, 1…100 characters. Not given: what the request names before the last blank.' })
+  firstName?: string | null;
+
+  @Field(() => String, { nullable: true, description: 'Last name, 1…100 characters. Not given: the last word of the name in the request.' })
+  lastName?: string | null;
+
+  @Field(() => String, { nullable: true, description: 'Address to reach him at.' })
+  email?: string | null;
+
+  @Field(() => String, { nullable: true, description: 'Telephone number, up to 50 characters.' })
+  phone?: string | null;
+
+  @Field(() => [String], { defaultValue: [], description: 'Languages he speaks, BCP 47.' })
+  languages!: string[];
+
+  @Field(() => [ID], { defaultValue: [], description: 'Offers he may lead.' })
+  offerIds!: string[];
+}
+
+@InputType({ description: 'Acceptance of another house’s request: exactly one of guideId and createGuide. A repetition gives the same coupling and makes no second guide.' })
 export class AcceptCouplingInput {
   @Field(() => ID, { description: 'Which request.' })
   couplingId!: string;
 
-  @Field(() => ID, { description: 'The guide here who is that person (local id). Never chosen automatically.' })
-  guideId!: string;
+  @Field(() => ID, { nullable: true, description: 'The guide here who is that person (local id). Never chosen automatically.' })
+  guideId?: string | null;
+
+  @Field(() => CreateCoupledGuideInput, { nullable: true, description: 'He is not here yet: makes him.' })
+  createGuide?: CreateCoupledGuideInput | null;
 }
 
 @InputType({ description: 'Names a coupling.' })

@@ -66,14 +66,12 @@ export class GrantService {
   async verify(token: string): Promise<PartnerViewer> {
     const { kid, typ, iss } = peekToken(token);
     if (typ !== 'lotse-grant+jwt') throw new TokenError('TOKEN_INVALID');
-    await this.directory.fresh();
-    const link = this.directory.byPartner(iss);
-    if (!link) throw new TokenError('ISSUER_UNKNOWN');
-    const key = this.directory.partnerKey(link, kid);
-    if (!key) throw new TokenError('TOKEN_INVALID');
+    const signer = await this.directory.signer(iss, kid);
+    if (!signer) throw new TokenError(this.directory.byPartner(iss) ? 'TOKEN_INVALID' : 'ISSUER_UNKNOWN');
+    const { link, pinned } = signer;
     const claims = this.verifier.verify(
       token,
-      { kind: 'lotse-grant+jwt', issuer: iss, audience: this.instanceCode, maxLifeSeconds: GRANT_SECONDS, key },
+      { kind: 'lotse-grant+jwt', issuer: iss, audience: this.instanceCode, maxLifeSeconds: GRANT_SECONDS, key: pinned.key },
       this.clock.now(),
     );
     const coupling = this.directory.coupling(String(claims.coupling));

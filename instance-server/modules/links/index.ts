@@ -1,9 +1,15 @@
 export { CoupledGuideResolver, CouplingResolver } from './coupling.resolver.js';
+export { CouplingActions } from './coupling.actions.js';
+export { type BeforeEnd, CouplingEndings } from './coupling.endings.js';
+export { CouplingLifeCycle, statusOf } from './coupling.lifecycle.js';
 export { CouplingService } from './coupling.service.js';
+export { CouplingStates } from './coupling.states.js';
 export { GrantService } from './grant.service.js';
 export { type KnownCoupling, type KnownLink, LinkDirectory } from './link.directory.js';
+export { LinkKeys, removeOldKeys } from './link.keys.js';
+export { LinkNotices } from './link.notices.js';
 export { type LinkOffer, LinkService } from './link.service.js';
-export { CouplingActions } from './coupling.actions.js';
 export { PartnerClient, PartnerRefusal } from './partner-client.js';
 export { type PartnerAction, type PartnerActions, PartnerCallError } from './partner-actions.js';
+export { couplingItem, type CouplingItem, couplingItemAnswer } from './partner-messages.js';
 export { PartnerService } from './partner.service.js';

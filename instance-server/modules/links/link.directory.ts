@@ -14,8 +14,17 @@ export interface KnownLink {
   state: string;
   /** ACTIVE and suspended by neither side. */
   isOpen: boolean;
+  /** What we sign with. */
   ownKey: { kid: string; privateKey: KeyObject } | undefined;
-  partnerKeys: Map<string, { key: KeyObject; acceptedUntil: Date | null }>;
+  partnerKeys: Map<string, PinnedKey>;
+}
+
+export interface PinnedKey {
+  key: KeyObject;
+  /** Whether the partner has signed with it. */
+  isInUse: boolean;
+  /** Set once another one took its place. */
+  acceptedUntil: Date | null;
 }
 
 export interface KnownCoupling {
@@ -24,6 +33,9 @@ export interface KnownCoupling {
   guideId: string;
   globalId: string;
 }
+
+/** A key not known may be one that another replica has just pinned; strangers' tokens must not make us read without end. */
+const READ_AGAIN_AFTER_MS = 250;
 
 /** While no notifications come, what is held is read again after this long: a revocation works within a second even then. */
 const STALE_AFTER_MS = 500;
@@ -35,9 +47,11 @@ const STALE_AFTER_MS = 500;
 export class LinkDirectory {
   #byPartner = new Map<string, KnownLink>();
   #byId = new Map<string, KnownLink>();
+  #ended: readonly KnownLink[] = [];
   #couplings = new Map<string, KnownCoupling>();
   #byGuide = new Map<string, KnownCoupling[]>();
   #loadedAt = 0;
+  #readAgainAt = -Infinity;
   /** Counts announcements of a change; what is held is of the second number. */
   #generation = 0;
   #loadedGeneration = -1;
@@ -75,14 +89,14 @@ export class LinkDirectory {
     const generation = this.#generation;
     const startedAt = performance.now();
     const [links, keys, couplings] = await this.database.worker.snapshot(async (tx) => [
-      await tx.selectFrom('link').selectAll().where('state', '<>', 'ENDED').execute(),
+      await tx.selectFrom('link').selectAll().execute(),
       await tx.selectFrom('link_key').selectAll().execute(),
       await tx.selectFrom('coupling').select(['id', 'link_id', 'guide_id', 'global_id']).where('state', '=', 'ACTIVE').execute(),
     ] as const);
-    const known = links.map((link): KnownLink => {
+    const all = links.map((link): KnownLink => {
       const own = keys
-        .filter((key) => key.link_id === link.id && key.side === 'OWN' && key.private_key_encrypted)
-        .sort((a, b) => b.created_at.getTime() - a.created_at.getTime())[0];
+        .filter((key) => key.link_id === link.id && key.side === 'OWN' && key.private_key_encrypted && key.in_use_since)
+        .sort((a, b) => Number(b.in_use_since) - Number(a.in_use_since) || Number(b.created_at) - Number(a.created_at))[0];
       return {
         id: link.id,
         partnerCode: link.partner_code,
@@ -95,10 +109,12 @@ export class LinkDirectory {
         partnerKeys: new Map(
           keys
             .filter((key) => key.link_id === link.id && key.side === 'PARTNER')
-            .map((key) => [key.kid, { key: publicKeyFromJwk(key.public_jwk as JsonWebKey), acceptedUntil: key.accepted_until }]),
+            .map((key) => [key.kid, { key: publicKeyFromJwk(key.public_jwk as JsonWebKey), isInUse: key.in_use_since !== null, acceptedUntil: key.accepted_until }]),
         ),
       };
     });
+    const known = all.filter((link) => link.state !== 'ENDED');
+    this.#ended = all.filter((link) => link.state === 'ENDED');
     this.#byPartner = new Map(known.map((link) => [link.partnerCode, link]));
     this.#byId = new Map(known.map((link) => [link.id, link]));
     const living = couplings.flatMap((row) =>
@@ -135,9 +151,39 @@ export class LinkDirectory {
     });
   }
 
+  /** A link that has ended, for telling the partner so. */
+  ended(id: string): KnownLink | undefined {
+    return this.#ended.find((link) => link.id === id);
+  }
+
+  /** A link that has ended, by the key its partner signed with. */
+  endedByKey(code: string, kid: string): KnownLink | undefined {
+    return this.#ended.find((link) => link.partnerCode === code && link.partnerKeys.has(kid));
+  }
+
   /** The pinned key of that id, while it is accepted. */
-  partnerKey(link: KnownLink, kid: string): KeyObject | undefined {
+  partnerKey(link: KnownLink, kid: string): PinnedKey | undefined {
     const pinned = link.partnerKeys.get(kid);
-    return pinned && (pinned.acceptedUntil === null || pinned.acceptedUntil > this.clock.now()) ? pinned.key : undefined;
+    return pinned && (pinned.acceptedUntil === null || pinned.acceptedUntil > this.clock.now()) ? pinned : undefined;
+  }
+
+  /**
+   * The living link with this partner and the key he names; undefined when either is unknown, also to the database: a key that another
+   * replica pinned a moment ago is found.
+   */
+  async signer(code: string, kid: string): Promise<{ link: KnownLink; pinned: PinnedKey } | undefined> {
+    await this.fresh();
+    const known = this.#signer(code, kid);
+    if (known || !this.byPartner(code) || performance.now() - this.#readAgainAt < READ_AGAIN_AFTER_MS) return known;
+    this.#readAgainAt = performance.now();
+    this.#generation += 1;
+    await this.fresh();
+    return this.#signer(code, kid);
+  }
+
+  #signer(code: string, kid: string): { link: KnownLink; pinned: PinnedKey } | undefined {
+    const link = this.byPartner(code);
+    const pinned = link && this.partnerKey(link, kid);
+    return link && pinned && { link, pinned };
   }
 }

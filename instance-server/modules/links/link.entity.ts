@@ -18,6 +18,9 @@ export const LinkEntity = defineEntity({
     state: p.string().length(16),
     suspendedHere: p.boolean().default(false),
     suspendedThere: p.boolean().default(false),
+    /** When the partner is next told that the link ended here; null once he has heard, or need not. */
+    endNoticeAt: p.datetime(3).nullable(),
+    endNoticeAttempts: p.integer().default(0),
     version: p.integer().default(1),
     createdAt: p.datetime(3),
     updatedAt: p.datetime(3),
@@ -36,6 +39,9 @@ export const LinkKeyEntity = defineEntity({
     publicJwk: p.json<Record<string, unknown>>(),
     privateKeyEncrypted: p.text().nullable(),
     createdAt: p.datetime(3),
+    /** Ours: since when we sign with it, null until the partner has it. The partner's: since when he has signed with it. */
+    inUseSince: p.datetime(3).nullable(),
+    /** Set when another one took its place. */
     acceptedUntil: p.datetime(3).nullable(),
   },
 });
@@ -65,6 +71,9 @@ export const CouplingEntity = defineEntity({
     partnerGlobalId: p.string().length(64).nullable(),
     partnerGlobalIdMintedAt: p.datetime(3).nullable(),
     since: p.datetime(3).nullable(),
+    /** Of the partner's side, as last heard: older news has no effect. */
+    partnerIncarnation: p.integer().default(0),
+    partnerVersion: p.integer().default(0),
     version: p.integer().default(1),
     createdAt: p.datetime(3),
     updatedAt: p.datetime(3),

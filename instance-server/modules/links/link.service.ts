@@ -1,17 +1,19 @@
 import type { JsonWebKey } from 'node:crypto';
 import type { Clock } from '../../platform/clock.js';
-import { type InstanceSecret, newId } from '../../platform/crypto.js';
+import { newId } from '../../platform/crypto.js';
 import type { Database, Tx } from '../../platform/database/database.js';
 import { isViolationOf } from '../../platform/database/errors.js';
 import { AlreadyExistsError, InputReason, invalidInput, notFound, Refusal } from '../../platform/errors/user-error.js';
 import { publish } from '../../platform/events/events.js';
-import { generateKeyPair, publicKeyFromJwk, thumbprint } from '../../platform/keys.js';
+import { publicKeyFromJwk, thumbprint } from '../../platform/keys.js';
 import { checkText } from '../../platform/validation.js';
 import type { AuditAction, AuditService } from '../audit/index.js';
 import type { SettingsStore } from '../settings/index.js';
+import type { CouplingEndings } from './coupling.endings.js';
 import type { LinkDirectory } from './link.directory.js';
+import type { LinkKeys } from './link.keys.js';
+import type { LinkNotices } from './link.notices.js';
 import type { PartnerClient } from './partner-client.js';
-import { endCouplingsOf } from './coupling.actions.js';
 
 /** What one operator hands the other: enough to call this side and to check its signatures. */
 export interface LinkOffer {
@@ -32,7 +34,17 @@ export interface LinkStatus {
   state: string;
   suspendedHere: boolean;
   suspendedThere: boolean;
-  keys: { kid: string; side: string }[];
+  keys: LinkKeyStatus[];
+}
+
+export interface LinkKeyStatus {
+  kid: string;
+  /** OWN or PARTNER */
+  side: string;
+  /** Null while the other side has not said, or shown, that it has it. */
+  inUseSince: Date | null;
+  /** Null for those that nothing has replaced. */
+  acceptedUntil: Date | null;
 }
 
 const ACTOR = { kind: 'OPERATOR' } as const;
@@ -46,7 +58,9 @@ export class LinkService {
     private readonly database: Database,
     private readonly directory: LinkDirectory,
     private readonly partners: PartnerClient,
-    private readonly secret: InstanceSecret,
+    private readonly keys: LinkKeys,
+    private readonly notices: LinkNotices,
+    private readonly endings: CouplingEndings,
     private readonly settings: SettingsStore,
     private readonly audit: AuditService,
     private readonly clock: Clock,
@@ -65,7 +79,7 @@ export class LinkService {
         .values({ id, partner_code: partnerCode, partner_name: '', partner_url: '', partner_endpoint: '', state: 'PROPOSED', created_at: now, updated_at: now })
         .execute();
       await this.#log(tx, 'link.proposed', id, now, { partnerCode });
-      return this.#offer(id, await this.#makeKey(tx, id, now));
+      return this.#offer(id, await this.keys.make(tx, id, now, true));
     });
   }
 
@@ -90,7 +104,7 @@ export class LinkService {
         .execute();
       await this.#pin(tx, offer, now);
       await this.#log(tx, 'link.activated', offer.linkId, now, { partnerCode: offer.code });
-      return this.#offer(offer.linkId, await this.#makeKey(tx, offer.linkId, now));
+      return this.#offer(offer.linkId, await this.keys.make(tx, offer.linkId, now, true));
     });
   }
 
@@ -154,30 +168,35 @@ export class LinkService {
     if (!link) throw notFound('partner');
     await this.#inTransaction(async (tx) => {
       const now = this.clock.now();
-      const changes = { suspend: { suspended_here: true }, resume: { suspended_here: false }, end: { state: 'ENDED' } }[action];
+      // A link that was never completed has nobody to be told.
+      const ended = { state: 'ENDED', ...(link.state === 'ACTIVE' && { end_notice_at: now }) };
+      const changes = { suspend: { suspended_here: true }, resume: { suspended_here: false }, end: ended }[action];
       await tx
         .updateTable('link')
         .set((eb) => ({ ...changes, updated_at: now, version: eb('version', '+', 1) }))
         .where('id', '=', link.id)
         .execute();
-      if (action === 'end') await endCouplingsOf(tx, link.id, now);
+      if (action === 'end') await this.endings.endAllOf(tx, link, ACTOR, now);
+      // What rested may go on.
+      if (action === 'resume') await publish(tx, { kind: 'outbox', linkId: link.id });
       const logged = { suspend: 'link.suspended', resume: 'link.resumed', end: 'link.ended' } as const;
       await this.#log(tx, logged[action], link.id, now, { partnerCode });
     });
     // It counts here at once, whether or not the partner hears of it now; his calls are refused from here on.
-    const partnerTold = link.ownKey
-      ? await this.partners.call(link, `/partner/v1/link/${action}`, {}).then(
-          () => true,
-          () => false,
-        )
-      : false;
+    const partnerTold =
+      action === 'end'
+        ? link.state === 'ACTIVE' && (await this.notices.tell(link.id))
+        : await this.partners.call(link, `/partner/v1/link/${action}`, {}).then(
+            () => true,
+            () => false,
+          );
     return { ...(await this.status(partnerCode, link.id)), partnerTold };
   }
 
   async list(): Promise<LinkStatus[]> {
     const [links, keys] = await Promise.all([
       this.database.worker.sql.selectFrom('link').selectAll().orderBy('partner_code').orderBy('created_at').execute(),
-      this.database.worker.sql.selectFrom('link_key').select(['link_id', 'kid', 'side']).execute(),
+      this.database.worker.sql.selectFrom('link_key').select(['link_id', 'kid', 'side', 'in_use_since', 'accepted_until']).orderBy('created_at').orderBy('kid').execute(),
     ]);
     return links.map((link) => ({
       id: link.id,
@@ -188,7 +207,7 @@ export class LinkService {
       state: link.state,
       suspendedHere: link.suspended_here,
       suspendedThere: link.suspended_there,
-      keys: keys.filter((key) => key.link_id === link.id).map(({ kid, side }) => ({ kid, side })),
+      keys: keys.filter((key) => key.link_id === link.id).map((key) => ({ kid: key.kid, side: key.side, inUseSince: key.in_use_since, acceptedUntil: key.accepted_until })),
     }));
   }
 
@@ -196,22 +215,6 @@ export class LinkService {
     const found = (await this.list()).find((link) => (id ? link.id === id : link.partnerCode === partnerCode && link.state !== 'ENDED'));
     if (!found) throw notFound('partner');
     return found;
-  }
-
-  async #makeKey(tx: Tx, linkId: string, now: Date): Promise<JsonWebKey> {
-    const pair = generateKeyPair();
-    await tx
-      .insertInto('link_key')
-      .values({
-        link_id: linkId,
-        kid: pair.kid,
-        side: 'OWN',
-        public_jwk: JSON.stringify(pair.publicJwk) as never,
-        private_key_encrypted: this.secret.encrypt(pair.privatePem),
-        created_at: now,
-      })
-      .execute();
-    return pair.publicJwk;
   }
 
   async #pin(tx: Tx, { linkId, publicJwk }: LinkOffer, now: Date): Promise<void> {
@@ -222,7 +225,7 @@ export class LinkService {
     }
     await tx
       .insertInto('link_key')
-      .values({ link_id: linkId, kid: thumbprint(publicJwk), side: 'PARTNER', public_jwk: JSON.stringify(publicJwk) as never, private_key_encrypted: null, created_at: now })
+      .values({ link_id: linkId, kid: thumbprint(publicJwk), side: 'PARTNER', public_jwk: JSON.stringify(publicJwk) as never, private_key_encrypted: null, created_at: now, in_use_since: now })
       .execute();
   }
 

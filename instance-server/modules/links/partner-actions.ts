@@ -37,6 +37,10 @@ export interface PartnerAction {
   schema: z.ZodType;
   /** Whether it is heard while the link is suspended. */
   whileSuspended?: boolean;
+  /** Whether it is heard again, without effect, after the link has ended: the answer may have been lost. */
+  afterEnd?: boolean;
+  /** Whether it must be signed with the partner's newest key: one that was replaced must not bring another one in. */
+  withNewestKey?: boolean;
   /**
    * Gives the answer's body; or a refusal that is told after what was written here is kept, which a thrown one undoes.
    * @throws PartnerCallError

@@ -4,6 +4,7 @@ import type { Database } from '../../platform/database/database.js';
 import { peekToken, type TokenClaims, TokenError, type TokenExpectation, type TokenVerifier } from '../../platform/tokens.js';
 import type { LinkDirectory } from './link.directory.js';
 import { type PartnerAction, type PartnerActions, PartnerCallError } from './partner-actions.js';
+import { keyWasUsed } from './link.keys.js';
 import { PARTNER_TOKEN_SECONDS } from './partner-client.js';
 
 /**
@@ -23,7 +24,7 @@ export class PartnerService {
   /** @throws PartnerCallError */
   async handle(action: string, token: string, body: string): Promise<Record<string, unknown>> {
     const known = this.actions.get(action);
-    const { link, claims } = await this.#authenticate(token, action, body, known);
+    const { link, claims, kid } = await this.#authenticate(token, action, body, known);
     if (!known) throw new PartnerCallError(404, 'UNKNOWN_ACTION');
     const message = this.#parse(known, body);
     const now = this.clock.now();
@@ -35,6 +36,9 @@ export class PartnerService {
         .returning('jti')
         .executeTakeFirst();
       if (!fresh) throw new PartnerCallError(409, 'REPLAYED');
+      // It ended meanwhile, and the partner tells again what has had its effect.
+      if (link.state === 'ENDED') return { ok: true };
+      await keyWasUsed(tx, link, kid, now);
       return known.apply(tx, link, message, now);
     });
     if (answer instanceof PartnerCallError) throw answer;
@@ -45,16 +49,15 @@ export class PartnerService {
     try {
       const { kid, typ, iss } = peekToken(token);
       if (typ !== 'lotse-partner+jwt') throw new TokenError('TOKEN_INVALID');
-      await this.directory.fresh();
-      const link = this.directory.byPartner(iss);
-      const key = link && this.directory.partnerKey(link, kid);
-      if (!link || !key) throw new TokenError('ISSUER_UNKNOWN');
-      const expected = { kind: 'lotse-partner+jwt', issuer: iss, audience: this.instanceCode, maxLifeSeconds: PARTNER_TOKEN_SECONDS, key } as const;
+      const { link, pinned } = (await this.directory.signer(iss, kid)) ?? (known?.afterEnd ? this.#endedSigner(iss, kid) : undefined) ?? {};
+      if (!link || !pinned) throw new TokenError('ISSUER_UNKNOWN');
+      if (known?.withNewestKey && pinned.acceptedUntil) throw new TokenError('TOKEN_INVALID');
+      const expected = { kind: 'lotse-partner+jwt', issuer: iss, audience: this.instanceCode, maxLifeSeconds: PARTNER_TOKEN_SECONDS, key: pinned.key } as const;
       const claims = this.#verify(token, expected);
       const whole = claims.link === link.id && claims.body === sha256Base64Url(body) && claims.path === `/partner/v1/${action}` && typeof claims.jti === 'string' && claims.jti.length <= 64;
       if (!whole) throw new TokenError('TOKEN_INVALID');
       if (!link.isOpen && !known?.whileSuspended) throw new PartnerCallError(403, 'LINK_NOT_OPEN');
-      return { link, claims };
+      return { link, claims, kid };
     } catch (error) {
       if (error instanceof TokenError) throw new PartnerCallError(401, 'UNAUTHENTICATED');
       throw error;
@@ -69,6 +72,12 @@ export class PartnerService {
       if (this.verifier.isRightInItsTime(token, expected)) throw new PartnerCallError(401, 'CLOCK_SKEWED');
       throw error;
     }
+  }
+
+  #endedSigner(code: string, kid: string) {
+    const link = this.directory.endedByKey(code, kid);
+    const pinned = link?.partnerKeys.get(kid);
+    return link && pinned && { link, pinned };
   }
 
   #parse(action: PartnerAction, body: string): unknown {

@@ -1,4 +1,5 @@
 export { AssignmentKind } from './assignment.kind.js';
+export { CouplingKind } from './coupling.kind.js';
 export { Delivery } from './delivery.js';
 export { DrainLocks } from './drain-locks.js';
 export { Drains } from './drains.js';

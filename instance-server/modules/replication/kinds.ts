@@ -57,7 +57,7 @@ export interface ReplicatedKind<T extends Item = Item> {
   readonly order: number;
   /** Whether it is sent and taken while the coupling is paused. */
   readonly whilePaused: boolean;
-  /** Whether it is taken for couplings that are not active, too; otherwise refused before `apply`. */
+  /** Whether `apply` decides itself about couplings that are not active or not known; otherwise such items are refused before it. */
   readonly inAnyState?: boolean;
   /** The whitelist, strict: members not named are refused. */
   readonly schema: z.ZodType<T>;

@@ -102,8 +102,8 @@ export class SyncReceipt {
     for (const [index, item] of items.entries()) {
       const kind = this.kinds.get(item.kind);
       const coupling = couplings.get(item.couplingId);
-      if (!coupling) throw new ItemRefusal(index, 'COUPLING_UNKNOWN');
       if (kind?.inAnyState) continue;
+      if (!coupling) throw new ItemRefusal(index, 'COUPLING_UNKNOWN');
       if (coupling.state === 'ENDED' || coupling.state === 'DECLINED') throw new ItemRefusal(index, 'COUPLING_ENDED');
       if (coupling.state !== 'ACTIVE' || coupling.guideId === null) throw new ItemRefusal(index, 'COUPLING_UNKNOWN');
       if (coupling.paused && !kind?.whilePaused) throw new ItemRefusal(index, 'COUPLING_PAUSED');
