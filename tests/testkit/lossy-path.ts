@@ -1,0 +1,55 @@
+import { createServer, request, type Server, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** What becomes of a call: it and its answer pass; it never arrives; it arrives and its answer does not. */
+export type Fate = 'pass' | 'lose call' | 'lose answer';
+
+/** A way to a server that calls and answers can be lost on. Calls that pass go on to wherever the server is now. */
+export class LossyPath {
+  fate: Fate = 'pass';
+  /** Paths of the calls that came, oldest first. */
+  readonly seen: string[] = [];
+  readonly #server: Server;
+
+  private constructor(private readonly target: () => string) {
+    this.#server = createServer((incoming, outgoing) => void this.#pass(incoming, outgoing));
+  }
+
+  static async open(target: () => string): Promise<LossyPath> {
+    const path = new LossyPath(target);
+    await new Promise<void>((resolve) => path.#server.listen(0, '127.0.0.1', resolve));
+    return path;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  async #pass(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+    this.seen.push(incoming.url ?? '');
+    const { fate } = this;
+    if (fate === 'lose call') {
+      incoming.socket.destroy();
+      return;
+    }
+    const chunks: Buffer[] = [];
+    for await (const chunk of incoming) chunks.push(chunk as Buffer);
+    const { host: _host, ...headers } = incoming.headers;
+    const onwards = request(new URL(incoming.url ?? '/', this.target()), { method: incoming.method, headers }, (answer) => {
+      if (fate === 'lose answer') {
+        answer.resume().on('end', () => incoming.socket.destroy());
+        return;
+      }
+      outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(outgoing);
+    });
+    onwards.on('error', () => incoming.socket.destroy());
+    onwards.end(Buffer.concat(chunks));
+  }
+
+  async close(): Promise<void> {
+    const closed = new Promise((resolve) => this.#server.close(resolve));
+    this.#server.closeAllConnections();
+    await closed;
+  }
+}
