@@ -161,6 +161,7 @@ export async function composeInstance(config: InstanceConfig, logger: Logger, cl
     linkKeys,
     linkNotices,
     couplingLifeCycle,
+    couplingStates,
     partnerService,
     drains,
     syncMetrics,

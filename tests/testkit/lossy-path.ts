@@ -4,18 +4,18 @@ import type { AddressInfo } from 'node:net';
 /** What becomes of a call: it and its answer pass; it never arrives; it arrives and its answer does not. */
 export type Fate = 'pass' | 'lose call' | 'lose answer';
 
-/** A way to a server that calls and answers can be lost on. Calls that pass go on to wherever the server is now. */
+/** A way to a server that calls and answers can be lost on. Calls that pass go on to wherever the server is now, if it is anywhere. */
 export class LossyPath {
   fate: Fate = 'pass';
   /** Paths of the calls that came, oldest first. */
   readonly seen: string[] = [];
   readonly #server: Server;
 
-  private constructor(private readonly target: () => string) {
+  private constructor(private readonly target: () => string | undefined) {
     this.#server = createServer((incoming, outgoing) => void this.#pass(incoming, outgoing));
   }
 
-  static async open(target: () => string): Promise<LossyPath> {
+  static async open(target: () => string | undefined): Promise<LossyPath> {
     const path = new LossyPath(target);
     await new Promise<void>((resolve) => path.#server.listen(0, '127.0.0.1', resolve));
     return path;
@@ -28,14 +28,15 @@ export class LossyPath {
   async #pass(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     this.seen.push(incoming.url ?? '');
     const { fate } = this;
-    if (fate === 'lose call') {
+    const target = this.target();
+    if (fate === 'lose call' || !target) {
       incoming.socket.destroy();
       return;
     }
     const chunks: Buffer[] = [];
     for await (const chunk of incoming) chunks.push(chunk as Buffer);
     const { host: _host, ...headers } = incoming.headers;
-    const onwards = request(new URL(incoming.url ?? '/', this.target()), { method: incoming.method, headers }, (answer) => {
+    const onwards = request(new URL(incoming.url ?? '/', target), { method: incoming.method, headers }, (answer) => {
       if (fate === 'lose answer') {
         answer.resume().on('end', () => incoming.socket.destroy());
         return;

@@ -146,16 +146,12 @@ export class CouplingService {
     const answer = await this.partners
       .call(link, '/partner/v1/couplings/confirm', { couplingId, ...wire(identity), coupledWith })
       .then((body) => confirmationAnswer.parse(body))
-      .catch((error: unknown) => {
-        if (isNotPairwise(error)) throw notPairwise();
-        return undefined;
-      });
-    if (!answer?.confirmed || confirmed.state === 'ACTIVE') return confirmed;
-    if (!isPairwise(this.directory, this.instanceCode, answer.coupledWith ?? [])) {
-      // He has agreed there as well, and it may be active there: it is taken back here and, by what waits for the partner, there.
-      await this.#asWorker(async (tx) => this.endings.end(tx, await this.#lock(tx, couplingId), link, { kind: 'SYSTEM' }, ctx.now()));
+      .catch((error: unknown) => (isNotPairwise(error) ? NOT_PAIRWISE : undefined));
+    if (answer === NOT_PAIRWISE || !isPairwise(this.directory, this.instanceCode, answer?.coupledWith ?? [])) {
+      await this.#takeBack(couplingId, link, answer !== NOT_PAIRWISE && answer?.confirmed === true, ctx.now());
       throw notPairwise();
     }
+    if (!answer?.confirmed || confirmed.state === 'ACTIVE') return confirmed;
     return this.#asWorker(async (tx) => {
       const row = await this.#lock(tx, couplingId);
       if (row.state !== 'ACCEPTED') return row;
@@ -165,6 +161,17 @@ export class CouplingService {
         partner_global_id_minted_at: answer.globalIdMintedAt ? new Date(answer.globalIdMintedAt) : null,
       });
       return activateIfConfirmed(tx, heard, ctx.now());
+    });
+  }
+
+  /**
+   * The houses that couple this guide are not all linked, as was found when he had agreed. What is active by that, here or there, ends,
+   * and the partner hears of it; what is not yet waits for his agreement again.
+   */
+  #takeBack(couplingId: string, link: KnownLink, isActiveThere: boolean, now: Date): Promise<CouplingRow> {
+    return this.#asWorker(async (tx) => {
+      const row = await this.#lock(tx, couplingId);
+      return row.state === 'ACTIVE' || isActiveThere ? this.endings.end(tx, row, link, { kind: 'SYSTEM' }, now) : repository.update(tx, row.id, now, { confirmed_here: false });
     });
   }
 
@@ -250,6 +257,7 @@ export class CouplingService {
   }
 }
 
+const NOT_PAIRWISE = 'NOT_PAIRWISE';
 const isNotPairwise = (error: unknown): boolean => error instanceof PartnerRefusal && error.code === 'NOT_PAIRWISE_LINKED';
 const notPairwise = (): Refusal =>
   invalidInput('input', InputReason.CONFLICTING, 'All houses that couple one guide must be linked with one another; one link is missing.');

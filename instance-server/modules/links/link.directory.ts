@@ -77,6 +77,12 @@ export class LinkDirectory {
     while (this.#loadedGeneration !== this.#generation) await this.#reload();
   }
 
+  /** The same, for one who has just changed something himself: the announcement of it may still be on its way. */
+  async reread(): Promise<void> {
+    this.#generation += 1;
+    await this.fresh();
+  }
+
   #reload(): Promise<void> {
     this.#loading ??= this.#load().finally(() => {
       this.#loading = undefined;
@@ -176,8 +182,7 @@ export class LinkDirectory {
     const known = this.#signer(code, kid);
     if (known || !this.byPartner(code) || performance.now() - this.#readAgainAt < READ_AGAIN_AFTER_MS) return known;
     this.#readAgainAt = performance.now();
-    this.#generation += 1;
-    await this.fresh();
+    await this.reread();
     return this.#signer(code, kid);
   }
 

@@ -105,7 +105,7 @@ export class LinkKeys {
       );
     if (!(await told())) return { kid: key.kid, inUse: false };
     await this.#use(link.id, key.kid);
-    await this.directory.fresh();
+    await this.directory.reread();
     // Signed with the new key: the partner sees it in use and lets the old one run out. Any other call does so too.
     const renewed = this.directory.byId(link.id);
     if (renewed) await this.partners.call(renewed, '/partner/v1/link/rotate', { publicJwk: { kty, crv, x, y } }).catch(() => undefined);

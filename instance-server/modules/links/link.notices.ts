@@ -30,7 +30,7 @@ export class LinkNotices {
 
   /** Whether the partner has heard. */
   async tell(linkId: string): Promise<boolean> {
-    await this.directory.fresh();
+    await this.directory.reread();
     const link = this.directory.ended(linkId);
     const told =
       link?.ownKey !== undefined &&

@@ -62,6 +62,8 @@ decline a request                | any         -          -          role       
 withdraw a request               | role        role       role       any         any         | role       role      -          -          | -           | role       -           | 401      401
 change the offer                 | role        role       role       any         any         | role       role      -          -          | -           | role       -           | 401      401
 end the coupling with gamma      | any         -          -          any         any         | -          -         -          -          | any         | -          -           | 401      401
+pause the coupling with gamma    | role        role       role       any         any         | role       role      -          -          | any         | role       -           | 401      401
+resume the coupling with gamma   | role        role       role       any         any         | role       role      -          -          | any         | role       -           | 401      401
 confirm the coupling with gamma  | -           -          -          role        role        | -          -         role       role       | role        | -          role        | 401      401
 `;
 

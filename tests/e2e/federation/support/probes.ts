@@ -111,9 +111,9 @@ export const PROBES: Readonly<Record<string, Probe>> = {
     nothing: { guide: null },
   },
   'couplings of the guide': {
-    document: `query ($id: ID!) { guide(id: $id) { couplings { state instance { code } guide { id email } } } }`,
+    document: `query ($id: ID!) { guide(id: $id) { couplings { state pausedHere pausedThere instance { code } guide { id email } } } }`,
     variables: (federation) => ({ id: greta(federation) }),
-    answer: (house) => ({ guide: { couplings: ['beta', 'gamma'].map((code) => ({ state: 'ACTIVE', instance: { code }, guide: { id: house.guide('greta').id, email: house.guide('greta').email } })) } }),
+    answer: (house) => ({ guide: { couplings: ['beta', 'gamma'].map((code) => ({ state: 'ACTIVE', pausedHere: false, pausedThere: false, instance: { code }, guide: { id: house.guide('greta').id, email: house.guide('greta').email } })) } }),
     nothing: { guide: null },
   },
   'availability by local id': {
@@ -276,5 +276,7 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   'withdraw a request': change('withdrawGuideRequest', 'GuideRequestInput', ({ alpha }) => ({ requestId: alpha.guide('greta').requestId }), 'input.requestId'),
   'change the offer': change('updateOffer', 'UpdateOfferInput', ({ alpha }) => ({ offerId: alpha.offers[0]?.id, expectedVersion: 1, title: 'none' }), 'input.offerId'),
   'end the coupling with gamma': change('endCoupling', 'CouplingInput', ({ couplings }) => ({ couplingId: couplings['greta alpha-gamma'] }), 'input.couplingId'),
+  'pause the coupling with gamma': change('pauseCoupling', 'CouplingInput', ({ couplings }) => ({ couplingId: couplings['greta alpha-gamma'] }), 'input.couplingId'),
+  'resume the coupling with gamma': change('resumeCoupling', 'CouplingInput', ({ couplings }) => ({ couplingId: couplings['greta alpha-gamma'] }), 'input.couplingId'),
   'confirm the coupling with gamma': change('confirmCoupling', 'CouplingInput', ({ couplings }) => ({ couplingId: couplings['greta alpha-gamma'] }), 'input.couplingId'),
 };

@@ -222,7 +222,10 @@ export class Season {
     const counterpart = partner.guides.get(`for ${this.house.code}`) ?? partner.guide('solo');
     await there.#change('staff', 'accept-coupling', { couplingId, guideId: counterpart.id }, thereStaff);
     await this.#change('guide', 'confirm-coupling', { couplingId }, guide);
+    await there.#change('guide', 'confirm-coupling', { couplingId }, await partner.token(counterpart.account, 'GUIDE'));
     await this.#run('guide', 'my-calendar', { range: RANGE }, guide);
+    await this.#change('staff', 'pause-coupling', { couplingId }, staff);
+    await this.#change('staff', 'resume-coupling', { couplingId }, staff);
     await this.#change('staff', 'end-coupling', { couplingId }, staff);
     for (const operation of there.used) this.used.add(operation);
   }

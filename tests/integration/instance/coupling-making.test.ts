@@ -1,0 +1,249 @@
+import { randomUUID } from 'node:crypto';
+import { Cleanup } from '../../testkit/cleanup.js';
+import { until } from '../../testkit/until.js';
+import { couple, Deliveries, type Guide, link, openPair, Side } from './support/pair.js';
+
+/* Two houses that ask, accept and confirm, while calls and answers between them are lost. */
+
+const cleanup = new Cleanup();
+afterAll(() => cleanup.run());
+
+let a: Side;
+let b: Side;
+let deliveries: Deliveries;
+beforeAll(async () => {
+  ({ a, b } = await openPair(cleanup));
+  deliveries = await Deliveries.open(cleanup, a, b);
+});
+afterEach(() => {
+  a.way.fate = 'pass';
+  b.way.fate = 'pass';
+});
+
+const key = (): string => randomUUID();
+const rows = (side: Side, name: string) => side.records.query(`select state from coupling where requested_name = $1 or guide_id in (select id from guide where first_name || ' ' || last_name = $1)`, [name]);
+const nameOf = async (side: Side, guideId: string): Promise<string> => (await side.records.query<{ name: string }>(`select first_name || ' ' || last_name as name from guide where id = $1`, [guideId]))[0]?.name ?? '';
+
+async function requested(guide: Guide): Promise<string> {
+  const { coupling } = await a.change('requestCoupling', { idempotencyKey: key(), guideId: guide.guideId, instance: 'beta' });
+  return coupling?.id ?? '';
+}
+
+describe('a request', () => {
+  test.each([
+    ['lose call', 0],
+    ['lose answer', 1],
+  ] as const)('whose way says "%s" is repeated and made once', async (fate, there) => {
+    const guide = await a.guide();
+    const name = await nameOf(a, guide.guideId);
+    const input = { idempotencyKey: key(), guideId: guide.guideId, instance: 'beta' };
+    b.way.fate = fate;
+    expect(await a.change('requestCoupling', input)).toEqual({ __typename: 'PartnerUnavailableError', code: 'PARTNER_UNAVAILABLE' });
+    expect([await rows(a, name), (await rows(b, name)).length]).toEqual([[], there]);
+    b.way.fate = 'pass';
+    const made = await a.change('requestCoupling', input);
+    expect(made.coupling?.state).toBe('REQUESTED');
+    expect((await a.change('requestCoupling', input)).coupling?.id).toBe(made.coupling?.id);
+    expect([await rows(a, name), await rows(b, name)]).toEqual([[{ state: 'REQUESTED' }], [{ state: 'REQUESTED' }]]);
+  });
+
+  test('for a guide who is coupled with that house is refused, and the other house hears that it is over even if the call is lost', async () => {
+    const guide = await a.guide();
+    const other = await b.guide();
+    await couple(a, b, guide, other);
+    const before = b.way.seen.length;
+    b.way.fate = 'pass';
+    const refused = a.change('requestCoupling', { idempotencyKey: key(), guideId: guide.guideId, instance: 'beta' });
+    // The request passes, the withdrawal does not.
+    await until(async () => b.way.seen.length > before);
+    b.way.fate = 'lose call';
+    expect(await refused).toEqual({ __typename: 'AlreadyExistsError', code: 'ALREADY_EXISTS' });
+    b.way.fate = 'pass';
+    await deliveries.deliver(a, b);
+    const [row] = await a.records.query<{ id: string }>(`select id from coupling where guide_id = $1 and state = 'DECLINED'`, [guide.guideId]);
+    await until(async () => (await b.coupling(row?.id ?? ''))?.state === 'DECLINED');
+  });
+});
+
+describe('an acceptance', () => {
+  test('whose answer is lost is repeated, and repeated again without effect', async () => {
+    const [guide, other] = [await a.guide(), await b.guide()];
+    const couplingId = await requested(guide);
+    const input = { couplingId, guideId: other.guideId };
+    a.way.fate = 'lose answer';
+    expect((await b.change('acceptCoupling', input)).code).toBe('PARTNER_UNAVAILABLE');
+    expect([(await a.coupling(couplingId))?.state, (await b.coupling(couplingId))?.state]).toEqual(['ACCEPTED', 'REQUESTED']);
+    a.way.fate = 'pass';
+    const accepted = await b.change('acceptCoupling', input);
+    expect(accepted.coupling).toMatchObject({ state: 'ACCEPTED', guide: { id: other.guideId } });
+    expect(await b.change('acceptCoupling', input)).toEqual(accepted);
+    const { version } = (await b.coupling(couplingId)) ?? {};
+    expect(version).toBe(2);
+    expect(await b.change('acceptCoupling', { couplingId, guideId: (await b.guide()).guideId })).toEqual({ __typename: 'NotFoundError', code: 'NOT_FOUND', field: 'input.couplingId' });
+  });
+
+  test('makes the guide from the request, once, however often and by how many at once it is asked for', async () => {
+    const guideId = await a.records.guide({ firstName: 'Anna Maria', lastName: 'Berg' });
+    const { coupling } = await a.change('requestCoupling', { idempotencyKey: key(), guideId, instance: 'beta' });
+    const input = { couplingId: coupling?.id, createGuide: { languages: ['it'] } };
+    const answers = await Promise.all([1, 2, 3].map(() => b.change('acceptCoupling', input)));
+    expect(new Set(answers.map((answer) => answer.coupling?.guide?.id)).size).toBe(1);
+    expect(answers.map((answer) => answer.coupling?.guide?.displayName)).toEqual(['Anna Maria Berg', 'Anna Maria Berg', 'Anna Maria Berg']);
+    const made = await b.records.query(`select first_name, last_name, languages from guide where last_name = 'Berg'`);
+    expect(made).toEqual([{ first_name: 'Anna Maria', last_name: 'Berg', languages: ['it'] }]);
+    expect((await b.coupling(coupling?.id ?? ''))?.state).toBe('ACCEPTED');
+  });
+
+  test('takes the names that staff give, and refuses what is no guide', async () => {
+    const guideId = await a.records.guide({ firstName: 'Li', lastName: 'Wei' });
+    const { coupling } = await a.change('requestCoupling', { idempotencyKey: key(), guideId, instance: 'beta' });
+    const couplingId = coupling?.id;
+    const refused = async (rest: Record<string, unknown>) => {
+      const { code, field, reason } = await b.change('acceptCoupling', { couplingId, ...rest });
+      return [code, field, reason];
+    };
+    expect(await refused({})).toEqual(['INVALID_INPUT', 'input.guideId', 'CONFLICTING']);
+    expect(await refused({ guideId: (await b.guide()).guideId, createGuide: {} })).toEqual(['INVALID_INPUT', 'input.guideId', 'CONFLICTING']);
+    expect(await refused({ createGuide: { firstName: '  ' } })).toEqual(['INVALID_INPUT', 'input.createGuide.firstName', 'REQUIRED']);
+    expect(await refused({ createGuide: { offerIds: ['none'] } })).toEqual(['NOT_FOUND', 'input.createGuide.offerIds.0', undefined]);
+    expect(await refused({ createGuide: { offerIds: [randomUUID()] } })).toEqual(['NOT_FOUND', 'input.createGuide.offerIds', undefined]);
+    expect(await b.records.query(`select id from guide where last_name = 'Wei'`)).toEqual([]);
+    const accepted = await b.change('acceptCoupling', { couplingId, createGuide: { firstName: 'Wei', lastName: 'Li' } });
+    expect(accepted.coupling?.guide?.displayName).toBe('Wei Li');
+  });
+});
+
+describe('the guide’s own agreement', () => {
+  test.each([
+    ['lose call', 'lose call'],
+    ['lose call', 'pass'],
+    ['pass', 'lose call'],
+    ['lose answer', 'lose answer'],
+    ['pass', 'lose answer'],
+  ] as const)('makes it active in both houses though the ways say "%s" and "%s"', async (toB, toA) => {
+    const [guide, other] = [await a.guide(), await b.guide()];
+    const couplingId = await requested(guide);
+    await b.change('acceptCoupling', { couplingId, guideId: other.guideId });
+    b.way.fate = toB;
+    await a.change('confirmCoupling', { couplingId }, guide.token);
+    a.way.fate = toA;
+    await b.change('confirmCoupling', { couplingId }, other.token);
+    a.way.fate = 'pass';
+    b.way.fate = 'pass';
+    await deliveries.deliver(a, b);
+    await deliveries.deliver(b, a);
+    await until(async () => (await a.coupling(couplingId))?.state === 'ACTIVE' && (await b.coupling(couplingId))?.state === 'ACTIVE');
+    const globalId = (side: Side, id: string) => side.records.query(`select global_id from guide where id = $1`, [id]);
+    expect(await globalId(a, guide.guideId)).toEqual([{ global_id: `g_${couplingId}` }]);
+    expect(await globalId(b, other.guideId)).toEqual([{ global_id: `g_${couplingId}` }]);
+  });
+
+  test('is never replaced by what the other house says', async () => {
+    const [guide, other] = [await a.guide(), await b.guide()];
+    const couplingId = await requested(guide);
+    await b.change('acceptCoupling', { couplingId, guideId: other.guideId });
+    await a.change('confirmCoupling', { couplingId }, guide.token);
+    await deliveries.deliver(a, b);
+    const [item] = await deliveries.deliver(a, b, [{ kind: 'COUPLING', couplingId, recordId: couplingId, state: 'OPEN', version: 99, paused: false, confirmed: true, coupledWith: [] }]);
+    expect(item).toEqual({ state: 'OPEN' });
+    expect((await b.coupling(couplingId))?.state).toBe('ACCEPTED');
+  });
+});
+
+describe('houses of one guide that are not all linked', () => {
+  let c: Side;
+  let guide: Guide;
+  beforeAll(async () => {
+    c = await Side.open(cleanup, 'gamma');
+    await link(a, c);
+    guide = await a.guide();
+    await couple(a, b, guide, await b.guide());
+  });
+
+  test('refuse at the request', async () => {
+    expect(await a.change('requestCoupling', { idempotencyKey: key(), guideId: guide.guideId, instance: 'gamma' })).toEqual({ __typename: 'InvalidInputError', code: 'INVALID_INPUT', field: 'input', reason: 'CONFLICTING' });
+  });
+
+  test('refuse at the acceptance what was not so at the request: the asking house says whom it has coupled since', async () => {
+    const other = await a.guide();
+    const early = await a.change('requestCoupling', { idempotencyKey: key(), guideId: other.guideId, instance: 'gamma' });
+    await couple(a, b, other, await b.guide());
+    const accepted = await c.change('acceptCoupling', { couplingId: early.coupling?.id, createGuide: {} });
+    expect(accepted).toEqual({ __typename: 'InvalidInputError', code: 'INVALID_INPUT', field: 'input', reason: 'CONFLICTING' });
+    expect((await c.coupling(early.coupling?.id ?? ''))?.state).toBe('REQUESTED');
+  });
+
+  /** One guide asked for in beta and gamma, accepted in both before either was known to the other. */
+  async function crossed() {
+    const [one, other, third] = [await a.guide(), await b.guide(), await c.guide()];
+    const toB = await a.change('requestCoupling', { idempotencyKey: key(), guideId: one.guideId, instance: 'beta' });
+    const toC = await a.change('requestCoupling', { idempotencyKey: key(), guideId: one.guideId, instance: 'gamma' });
+    const [first, second] = [toB.coupling?.id ?? '', toC.coupling?.id ?? ''];
+    await b.change('acceptCoupling', { couplingId: first, guideId: other.guideId });
+    await a.records.query(`update coupling set state = 'REQUESTED' where id = $1`, [first]);
+    await c.change('acceptCoupling', { couplingId: second, guideId: third.guideId });
+    await a.records.query(`update coupling set state = 'ACCEPTED' where id = $1`, [first]);
+    return { one, other, third, first, second };
+  }
+  const states = async (id: string, ...sides: Side[]) => Promise.all(sides.map(async (side) => (await side.coupling(id))?.state));
+
+  test('refuse at the confirmation two that came about at once, whoever confirms first', async () => {
+    const { one, other, first } = await crossed();
+    expect((await a.change('confirmCoupling', { couplingId: first }, one.token)).reason).toBe('CONFLICTING');
+    // Alpha's answer names gamma, which beta is not linked with.
+    expect((await b.change('confirmCoupling', { couplingId: first }, other.token)).reason).toBe('CONFLICTING');
+    expect(await states(first, a, b)).toEqual(['ACCEPTED', 'ACCEPTED']);
+    expect((await a.change('confirmCoupling', { couplingId: first }, one.token)).reason).toBe('CONFLICTING');
+    await deliveries.deliver(a, b);
+    await until(async () => (await states(first, a, b)).join() === 'ENDED,DECLINED');
+  });
+
+  test('take back what is active by a consent that was heard too late', async () => {
+    await link(b, await Side.open(cleanup, 'epsilon'));
+    const { one, other, first } = await (async () => {
+      const [guide, there] = [await a.guide(), await b.guide()];
+      return { one: guide, other: there, first: await requested(guide) };
+    })();
+    await b.change('acceptCoupling', { couplingId: first, guideId: other.guideId });
+    a.way.fate = 'lose call';
+    await b.change('confirmCoupling', { couplingId: first }, other.token);
+    a.way.fate = 'pass';
+    // Coupled in beta with a house that alpha does not know, without alpha having been asked.
+    await b.records.seed.coupling({ id: randomUUID(), link: { partnerCode: 'epsilon' }, guideId: other.guideId, globalId: `g_${randomUUID()}` });
+    expect((await a.change('confirmCoupling', { couplingId: first }, one.token)).reason).toBe('CONFLICTING');
+    expect(await states(first, a)).toEqual(['DECLINED']);
+    await deliveries.deliver(a, b);
+    await until(async () => (await states(first, b))[0] === 'ENDED');
+  });
+
+  test('take back what a delivery would make active', async () => {
+    await link(b, await Side.open(cleanup, 'zeta'));
+    const [guide, other] = [await a.guide(), await b.guide()];
+    const couplingId = await requested(guide);
+    await b.change('acceptCoupling', { couplingId, guideId: other.guideId });
+    b.way.fate = 'lose call';
+    await a.change('confirmCoupling', { couplingId }, guide.token);
+    a.way.fate = 'lose call';
+    await b.change('confirmCoupling', { couplingId }, other.token);
+    await b.records.seed.coupling({ id: randomUUID(), link: { partnerCode: 'zeta' }, guideId: other.guideId, globalId: `g_${randomUUID()}` });
+    a.way.fate = 'pass';
+    b.way.fate = 'pass';
+    expect(await deliveries.deliver(b, a)).toContainEqual({ state: 'ENDED' });
+    await deliveries.deliver(a, b);
+    await until(async () => (await states(couplingId, a, b)).join() === 'DECLINED,DECLINED');
+  });
+
+  test('an operator may end the link of two of them: that coupling ends, the others stay, and no further one comes about', async () => {
+    await link(b, c);
+    const [one, other, third] = [await a.guide(), await b.guide(), await c.guide()];
+    const ab = await couple(a, b, one, other);
+    const ac = await couple(a, c, one, third);
+    const bc = await couple(b, c, other, third);
+    await b.operator('links/end', { partner: 'gamma' });
+    expect([await states(bc, b, c), await states(ab, a, b), await states(ac, a, c)]).toEqual([['ENDED', 'ENDED'], ['ACTIVE', 'ACTIVE'], ['ACTIVE', 'ACTIVE']]);
+    const d = await Side.open(cleanup, 'delta');
+    await link(a, d);
+    await link(b, d);
+    expect((await a.change('requestCoupling', { idempotencyKey: key(), guideId: one.guideId, instance: 'delta' })).reason).toBe('CONFLICTING');
+  });
+});
