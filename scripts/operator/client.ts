@@ -24,7 +24,33 @@ export interface Link {
   state: string;
   suspendedHere: boolean;
   suspendedThere: boolean;
-  keys: { kid: string; side: string }[];
+  keys: LinkKey[];
+}
+
+export interface LinkKey {
+  kid: string;
+  /** OWN or PARTNER. */
+  side: string;
+  /** Null while the other side has not said, or shown, that it has it. */
+  inUseSince: string | null;
+  /** Null for those that nothing has replaced. */
+  acceptedUntil: string | null;
+}
+
+export interface RotatedLinkKey {
+  kid: string;
+  /** Whether the partner has it; if not, he is told until he has. */
+  inUse: boolean;
+}
+
+export interface Coupling {
+  id: string;
+  guideId: string | null;
+  /** REQUESTED, ACCEPTED, ACTIVE, DECLINED or ENDED. */
+  state: string;
+  pausedHere: boolean;
+  pausedThere: boolean;
+  since: string | null;
 }
 
 /** `partnerTold`: whether the partner has heard of the change; here it counts at once in any case. */
@@ -145,6 +171,19 @@ export class OperatorClient {
   /** The partner has another address or name; keys stay. */
   moveLink(partner: string, to: { endpoint?: string; url?: string; name?: string }): Promise<Link> {
     return this.call('links/move', { partner, ...to });
+  }
+
+  /** A new key for our side of the link; nothing stops meanwhile. */
+  rotateLinkKey(partner: string): Promise<RotatedLinkKey> {
+    return this.call('links/rotate', { partner });
+  }
+
+  couplings(partner: string): Promise<Coupling[]> {
+    return this.call('couplings/list', { partner });
+  }
+
+  changeCoupling(couplingId: string, action: 'pause' | 'resume' | 'end'): Promise<Coupling> {
+    return this.call(`couplings/${action}`, { couplingId });
   }
 
   /** One signed call; gives the `result` of the answer. */

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander';
-import { InstanceUnreachable, type Link, OperatorRefusal } from './client.js';
+import { type Coupling, InstanceUnreachable, type Link, OperatorRefusal } from './client.js';
 import { LinkContradiction } from './connect.js';
 import { KeyFileError } from './keys.js';
 
@@ -36,9 +36,21 @@ export function members(value: object): string {
 export const linkState = (link: Link): string =>
   [link.state, link.suspendedHere && 'suspended here', link.suspendedThere && 'suspended by the partner'].filter(Boolean).join(', ');
 
+export const couplingState = ({ state, pausedHere, pausedThere }: Coupling): string =>
+  [state, pausedHere && 'paused here', pausedThere && 'paused by the partner'].filter(Boolean).join(', ');
+
+export function couplingTable(couplings: readonly Coupling[]): string {
+  if (couplings.length === 0) return 'No couplings.';
+  return table([['COUPLING', 'GUIDE HERE', 'SINCE', 'STATE'], ...couplings.map((coupling) => [coupling.id, coupling.guideId ?? '-', coupling.since ?? '-', couplingState(coupling)])]);
+}
+
 export function linkTable(links: readonly Link[]): string {
   if (links.length === 0) return 'No links.';
-  const rows = [['PARTNER', 'NAME', 'STATE', 'ENDPOINT', 'LINK'], ...links.map((link) => [link.partnerCode, link.partnerName || '-', linkState(link), link.partnerEndpoint || '-', link.id])];
+  return table([['CODE', 'NAME', 'STATE', 'ENDPOINT', 'LINK'], ...links.map((link) => [link.partnerCode, link.partnerName || '-', linkState(link), link.partnerEndpoint || '-', link.id])]);
+}
+
+/** Columns as wide as their widest cell. */
+function table(rows: readonly string[][]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd()).join('\n');
 }

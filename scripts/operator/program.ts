@@ -4,6 +4,8 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { z } from 'zod';
 import { type Invitation, type LinkOffer, OperatorClient, type SettingsChange } from './client.js';
 import { connectInstances } from './connect.js';
+import { addCouplings } from './couplings.js';
+import { details, NEEDS_KEY, type Open, type Print } from './help.js';
 import { readSigningKey, writeKeyPair } from './keys.js';
 import { linkState, linkTable, members, UsageError } from './output.js';
 
@@ -32,11 +34,6 @@ const linkOffer = z.object({
   endpoint: z.string(),
   publicJwk: z.looseObject({ kty: z.string() }),
 });
-
-/** Help of one command: what must hold before, and a command line that works. */
-const details = (preconditions: string, example: string): string =>
-  // Without --silent npm would write its own lines into a file that the output goes to.
-  `\nBefore: ${preconditions}\n\nExample:\n  npm run ${example.includes(' > ') ? '--silent ' : ''}operator -- ${example}`;
 
 /** The operator's command line. Actions throw; the caller turns errors into messages and exit codes. */
 export function buildProgram(streams: Streams): Command {
@@ -82,13 +79,9 @@ export function buildProgram(streams: Streams): Command {
 
   addSettings(program, open, print);
   addLinks(program, open, print);
+  addCouplings(program, open, print);
   return program;
 }
-
-type Open = (url?: string, keyFile?: string) => Promise<OperatorClient>;
-type Print = (result: object, human: string) => void;
-
-const NEEDS_KEY = 'the instance runs and has the public half of your key in OPERATOR_PUBLIC_KEYS';
 
 function addSettings(program: Command, open: Open, print: Print): void {
   const settings = program.command('settings').description('Who the instance is: name, addresses, time zone, locale, currency.');
@@ -206,7 +199,7 @@ function addLinks(program: Command, open: Open, print: Print): void {
   const changes = {
     suspend: 'Stops all exchange over a link for the time being; couplings stay. Counts here at once, whether or not the partner hears of it.',
     resume: 'Takes a suspension by this side back. One by the partner is his to take back.',
-    end: 'Ends a link and its couplings for good; a new link begins without them.',
+    end: 'Ends a link and its couplings for good; a new link begins without them. A partner who cannot be told now is told for 90 days.',
   } as const;
   for (const [action, description] of Object.entries(changes) as [keyof typeof changes, string][]) {
     link
@@ -219,6 +212,21 @@ function addLinks(program: Command, open: Open, print: Print): void {
         print(changed, `The link with ${partner} is ${linkState(changed)}. The partner ${changed.partnerTold ? 'has been told' : 'could not be told'}.`);
       });
   }
+  link
+    .command('rotate')
+    .description('Replaces our key of a link. The partner gets the new one, signed with the old; it signs once he has said so, and the old one is accepted there for a day more. Nothing stops meanwhile; safe to repeat.')
+    .argument('<partner>', 'code of the partner instance')
+    .addHelpText(
+      'after',
+      details(
+        `${NEEDS_KEY}; there is an active link with the partner. A key that has leaked is not to be rotated: end the link, whose holder could do the same.`,
+        'link rotate vienna --instance http://127.0.0.1:4101',
+      ),
+    )
+    .action(async (partner: string) => {
+      const rotated = await (await open()).rotateLinkKey(partner);
+      print(rotated, rotated.inUse ? `We sign for ${partner} with ${rotated.kid} now.` : `${partner} does not have ${rotated.kid} yet; he is told every minute, and we sign with the old key until he has it.`);
+    });
   link
     .command('move')
     .description('The partner has another address or name now. Its pinned keys stay: whoever answers there must still hold them.')

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Client } from 'pg';
 import { Cleanup } from '../../testkit/cleanup.js';
 import { until } from '../../testkit/until.js';
-import { couple, Deliveries, type Guide, link, openPair, plantForeign, Side } from './support/pair.js';
+import { connect, couple, Deliveries, type Guide, openPair, plantForeign, Side } from './support/pair.js';
 import { at } from './support/house.js';
 
 /* Pauses and ends of couplings and links, while the partner is down, calls are lost or come late. */
@@ -132,7 +132,7 @@ describe('an end', () => {
     expect(await states(ready.couplingId)).toEqual(['ENDED', 'ENDED']);
     expect(await left(a, ready.couplingId, ready.one)).toEqual(purged('alpha', ready.couplingId));
     expect(await left(b, ready.couplingId, ready.other)).toEqual(purged('beta', ready.couplingId));
-    if (who === 'the end of the link') await link(a, b);
+    if (who === 'the end of the link') await connect(a, b);
   });
 
   test('of one the guide is not in is none of his', async () => {
@@ -237,7 +237,7 @@ describe('the end of a link', () => {
     expect(await status(a)).toEqual([{ state: 'ENDED', told: true, keys: 0 }]);
     expect(await states(couplingId)).toEqual(['ENDED', 'ENDED']);
     expect((await status(b))[0]?.state).toBe('ENDED');
-    await link(a, b);
+    await connect(a, b);
   });
 
   test('by both sides at once is heard by both', async () => {
@@ -245,7 +245,7 @@ describe('the end of a link', () => {
     const told = await Promise.all([a.operator('links/end', { partner: 'beta' }), b.operator('links/end', { partner: 'alpha' })]);
     expect(told.map((answer) => answer['partnerTold'])).toEqual([true, true]);
     expect(await states(couplingId)).toEqual(['ENDED', 'ENDED']);
-    await link(a, b);
+    await connect(a, b);
   });
 
   test('is the last word: over a link that has ended nothing is heard but that', async () => {

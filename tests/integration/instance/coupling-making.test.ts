@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Cleanup } from '../../testkit/cleanup.js';
 import { until } from '../../testkit/until.js';
-import { couple, Deliveries, type Guide, link, openPair, Side } from './support/pair.js';
+import { connect, couple, Deliveries, type Guide, openPair, Side } from './support/pair.js';
 
 /* Two houses that ask, accept and confirm, while calls and answers between them are lost. */
 
@@ -152,16 +152,16 @@ describe('the guide’s own agreement', () => {
 
 describe('houses of one guide that are not all linked', () => {
   let c: Side;
-  let guide: Guide;
+  let coupledOne: Guide;
   beforeAll(async () => {
     c = await Side.open(cleanup, 'gamma');
-    await link(a, c);
-    guide = await a.guide();
-    await couple(a, b, guide, await b.guide());
+    await connect(a, c);
+    coupledOne = await a.guide();
+    await couple(a, b, coupledOne, await b.guide());
   });
 
   test('refuse at the request', async () => {
-    expect(await a.change('requestCoupling', { idempotencyKey: key(), guideId: guide.guideId, instance: 'gamma' })).toEqual({ __typename: 'InvalidInputError', code: 'INVALID_INPUT', field: 'input', reason: 'CONFLICTING' });
+    expect(await a.change('requestCoupling', { idempotencyKey: key(), guideId: coupledOne.guideId, instance: 'gamma' })).toEqual({ __typename: 'InvalidInputError', code: 'INVALID_INPUT', field: 'input', reason: 'CONFLICTING' });
   });
 
   test('refuse at the acceptance what was not so at the request: the asking house says whom it has coupled since', async () => {
@@ -199,11 +199,9 @@ describe('houses of one guide that are not all linked', () => {
   });
 
   test('take back what is active by a consent that was heard too late', async () => {
-    await link(b, await Side.open(cleanup, 'epsilon'));
-    const { one, other, first } = await (async () => {
-      const [guide, there] = [await a.guide(), await b.guide()];
-      return { one: guide, other: there, first: await requested(guide) };
-    })();
+    await connect(b, await Side.open(cleanup, 'epsilon'));
+    const [one, other] = [await a.guide(), await b.guide()];
+    const first = await requested(one);
     await b.change('acceptCoupling', { couplingId: first, guideId: other.guideId });
     a.way.fate = 'lose call';
     await b.change('confirmCoupling', { couplingId: first }, other.token);
@@ -217,7 +215,7 @@ describe('houses of one guide that are not all linked', () => {
   });
 
   test('take back what a delivery would make active', async () => {
-    await link(b, await Side.open(cleanup, 'zeta'));
+    await connect(b, await Side.open(cleanup, 'zeta'));
     const [guide, other] = [await a.guide(), await b.guide()];
     const couplingId = await requested(guide);
     await b.change('acceptCoupling', { couplingId, guideId: other.guideId });
@@ -234,7 +232,7 @@ describe('houses of one guide that are not all linked', () => {
   });
 
   test('an operator may end the link of two of them: that coupling ends, the others stay, and no further one comes about', async () => {
-    await link(b, c);
+    await connect(b, c);
     const [one, other, third] = [await a.guide(), await b.guide(), await c.guide()];
     const ab = await couple(a, b, one, other);
     const ac = await couple(a, c, one, third);
@@ -242,8 +240,8 @@ describe('houses of one guide that are not all linked', () => {
     await b.operator('links/end', { partner: 'gamma' });
     expect([await states(bc, b, c), await states(ab, a, b), await states(ac, a, c)]).toEqual([['ENDED', 'ENDED'], ['ACTIVE', 'ACTIVE'], ['ACTIVE', 'ACTIVE']]);
     const d = await Side.open(cleanup, 'delta');
-    await link(a, d);
-    await link(b, d);
+    await connect(a, d);
+    await connect(b, d);
     expect((await a.change('requestCoupling', { idempotencyKey: key(), guideId: one.guideId, instance: 'delta' })).reason).toBe('CONFLICTING');
   });
 });

@@ -122,11 +122,11 @@ export class Side {
 export async function openPair(cleanup: Cleanup, codes: readonly [string, string] = ['alpha', 'beta']): Promise<{ a: Side; b: Side }> {
   const a = await Side.open(cleanup, codes[0]);
   const b = await Side.open(cleanup, codes[1]);
-  await link(a, b);
+  await connect(a, b);
   return { a, b };
 }
 
-export async function link(a: Side, b: Side): Promise<void> {
+export async function connect(a: Side, b: Side): Promise<void> {
   const offer = await a.operator('links/propose', { partner: b.code });
   const answer = await b.operator('links/accept', { offer });
   await a.operator('links/complete', { answer });
