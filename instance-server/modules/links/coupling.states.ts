@@ -39,7 +39,7 @@ export class CouplingStates {
       kind: 'COUPLING',
       couplingId,
       recordId: couplingId,
-      state: over ? 'ENDED' : 'OPEN',
+      state: over ? 'ENDED' : row.state === 'ACTIVE' ? 'ACTIVE' : 'OPEN',
       version: row.version,
       paused: row.paused_here,
       confirmed: row.confirmed_here && !over,
@@ -81,11 +81,17 @@ export class CouplingStates {
     if (row?.link_id === link.id) await this.endings.end(tx, row, link, actorOf(link), now);
   }
 
-  /** The guide has agreed there, and the call that said so did not come here. */
+  /** The guide has agreed there, or his agreement was taken back, and the call that said so did not come here. */
   async #confirmed(tx: Tx, link: KnownLink, item: CouplingItem, now: Date): Promise<CouplingItemAnswer> {
     const row = await repository.lock(tx, item.couplingId);
-    if (!row?.guide_id || row.state !== 'ACCEPTED' || !item.confirmed || row.confirmed_there) return { state: 'OPEN' };
+    if (!row?.guide_id || row.state !== 'ACCEPTED' || item.confirmed === row.confirmed_there) return { state: 'OPEN' };
+    if (!item.confirmed) {
+      await repository.update(tx, row.id, now, { confirmed_there: false });
+      return { state: 'OPEN' };
+    }
     if (!isPairwise(this.directory, this.instanceCode, item.coupledWith)) {
+      // Not heard; but what is active there by what was said here must not stay so.
+      if (item.state !== 'ACTIVE') return { state: 'OPEN' };
       await this.endings.end(tx, row, link, { kind: 'SYSTEM' }, now);
       return { state: 'ENDED' };
     }

@@ -72,10 +72,10 @@ describe('a pause', () => {
     await deliveries.deliver(a, b);
     await deliveries.deliver(a, b, late);
     expect(await paused(couplingId)).toEqual([[false, false], [false, false]]);
-    const restored = late.map((item) => ({ ...item, version: 1 }));
+    const restored = late.map((item) => Object.assign(item, { version: 1 }));
     await deliveries.deliver(a, b, restored, 2);
     expect((await b.coupling(couplingId))?.paused_there).toBe(true);
-    await deliveries.deliver(a, b, late.map((item) => ({ ...item, version: 90, paused: false })), 1);
+    await deliveries.deliver(a, b, late.map((item) => Object.assign(item, { version: 90, paused: false })), 1);
     expect((await b.coupling(couplingId))?.paused_there).toBe(true);
   });
 

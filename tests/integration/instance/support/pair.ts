@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import { composeInstance, type Instance } from '../../../../instance-server/composition.js';
 import { readConfig } from '../../../../instance-server/config.js';
 import type { CouplingItem } from '../../../../instance-server/modules/links/index.js';
-import { CouplingKind } from '../../../../instance-server/modules/replication/coupling.kind.js';
+import { CouplingKind } from '../../../../instance-server/modules/replication/index.js';
 import type { Cleanup } from '../../../testkit/cleanup.js';
 import { client, type GraphqlClient } from '../../../testkit/client.js';
 import { TestClock } from '../../../testkit/clock.js';
@@ -11,6 +11,7 @@ import { createInstance, type InstanceHere, instanceEnvironment, startInstanceHe
 import { callOperator } from '../../../testkit/keys.js';
 import { LossyPath } from '../../../testkit/lossy-path.js';
 import { Records, type TestAccount } from '../../../testkit/records.js';
+import { until } from '../../../testkit/until.js';
 
 /** A guide of one house who can sign in. */
 export interface Guide extends TestAccount {
@@ -186,13 +187,19 @@ export class Deliveries {
     for (const item of sent) {
       const there = await this.#at(to, from);
       const received = there.kind.schema.parse(JSON.parse(JSON.stringify(item)));
-      const [answer] = await there.instance.database.worker.transaction((tx) => there.kind.apply(tx, { link: there.link, incarnation, now: to.clock.now() }, [received]));
+      const [answer] = await there.instance.database.worker.transaction((tx) => there.kind.apply(tx, { link: there.link, incarnation, now: to.clock.now(), couplings: new Map() }, [received]));
       answers.push(answer);
       const here = await this.#at(from, to);
       await here.instance.database.worker.transaction((tx) => here.kind.answered(tx, here.link, [{ item, answer }]));
       await from.records.query(`delete from outbox where coupling_id = $1 and kind = 'COUPLING'`, [item.couplingId]);
     }
     return answers;
+  }
+
+  /** Until nothing waits for the other any more, on either side. */
+  async quiet(a: Side, b: Side): Promise<void> {
+    const waits = async (from: Side, to: Side): Promise<number> => (await this.waiting(from, to)).length;
+    await until(async () => (await waits(a, b)) + (await waits(b, a)) === 0, 20_000);
   }
 
   async #at(side: Side, other: Side) {
