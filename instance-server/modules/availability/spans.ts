@@ -45,7 +45,7 @@ export function subtract(ones: readonly Span[], others: readonly Span[]): Span[]
     for (let k = j; k < others.length && (others[k] as Span).start < end; k += 1) {
       const other = others[k] as Span;
       if (from < other.start) rest.push({ start: from, end: other.start });
-      from = Math.max(from, other.end);
+      from = other.end;
     }
     if (from < end) rest.push({ start: from, end });
   }

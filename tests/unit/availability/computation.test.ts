@@ -63,6 +63,10 @@ describe('a rule on days on which clocks change', () => {
     expect(shown(occurrences(rule({ timeZone: 'Australia/Lord_Howe', startTime: '02:15', durationMinutes: 60, rrule: 'FREQ=DAILY;COUNT=1', validFrom: '2026-10-04' }), span('2026-10-01T00:00Z', '2026-10-08T00:00Z')))).toEqual([
       '2026-10-03T15:30 2026-10-03T16:15',
     ]);
+    // Greenland changed on Saturday evening, on the day after by UTC.
+    const nuuk = (startTime: string, minutes: number) =>
+      shown(occurrences(rule({ timeZone: 'America/Nuuk', startTime, durationMinutes: minutes, rrule: 'FREQ=DAILY;COUNT=1', validFrom: '2022-03-26' }), span('2022-03-20T00:00Z', '2022-04-01T00:00Z')));
+    expect([nuuk('22:30', 60), nuuk('21:00', 60), nuuk('22:00', 60)]).toEqual([['2022-03-27T01:00 2022-03-27T01:30'], ['2022-03-27T00:00 2022-03-27T01:00'], []]);
     // Samoa went from the 29th to the 31st of December 2011.
     expect(shown(occurrences(rule({ timeZone: 'Pacific/Apia', validFrom: '2011-12-29' }), span('2011-12-29T10:00Z', '2011-12-31T10:00Z')))).toEqual(['2011-12-29T19:00 2011-12-30T03:00', '2011-12-30T19:00 2011-12-31T03:00']);
     expect(shown(occurrences(rule({ timeZone: 'America/New_York', rrule: 'FREQ=WEEKLY;BYDAY=SU' }), span('2026-03-01T00:00Z', '2026-03-16T00:00Z')))).toEqual([
