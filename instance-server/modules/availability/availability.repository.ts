@@ -144,16 +144,15 @@ export const availabilityRepository = {
     return rows.map((row) => ({ id: row.id, guideId: row.guide_id, start: row.start_at, end: row.end_at, reason: row.reason, version: row.version }));
   },
 
-  /** Living assignments, those of one booking left out if wanted. */
-  async taken(tx: Tx, guideIds: readonly string[], range: TimeRange, exceptBookingId: string | undefined): Promise<OfGuide<{ isBlock: boolean; span: Span }>[]> {
-    let query = tx
+  /** Living assignments, blocks among them. */
+  async taken(tx: Tx, guideIds: readonly string[], range: TimeRange): Promise<OfGuide<{ isBlock: boolean; span: Span }>[]> {
+    const rows = await tx
       .selectFrom('guide_assignment')
       .select(['guide_id', 'start_at', 'end_at', 'kind'])
       .where('guide_id', 'in', [...guideIds])
       .where('ended_at', 'is', null)
-      .where(intersecting(range));
-    if (exceptBookingId) query = query.where(sql<boolean>`booking_id is distinct from ${exceptBookingId}`);
-    const rows = await query.execute();
+      .where(intersecting(range))
+      .execute();
     return rows.map((row) => ({ guideId: row.guide_id, isBlock: row.kind === 'BLOCK', span: toSpan(row) }));
   },
 

@@ -30,20 +30,19 @@ export class AvailabilityService {
   /**
    * Availability of any number of guides, in five statements: by id, one for every id given, known or not. For services of this house;
    * what a viewer may see is decided before. Of foreign bookings, times alone.
-   * @param exceptBookingId assignments to this booking are not taken off: for asking who could take it (again)
    */
-  async load(tx: Tx, guideIds: readonly string[], range: TimeRange, { exceptBookingId }: { exceptBookingId?: string } = {}): Promise<Map<string, GuideAvailability>> {
+  async load(tx: Tx, guideIds: readonly string[], range: TimeRange): Promise<Map<string, GuideAvailability>> {
     if (guideIds.length === 0) return new Map();
     const elsewhere = Map.groupBy(await repository.foreignTimes(tx, guideIds, range), ({ guideId }) => guideId);
-    return this.#loadWith(tx, guideIds, range, exceptBookingId, (id) => (elsewhere.get(id) ?? []).map(({ start, end }) => ({ start, end })));
+    return this.#loadWith(tx, guideIds, range, (id) => (elsewhere.get(id) ?? []).map(({ start, end }) => ({ start, end })));
   }
 
-  async #loadWith<F extends Span>(tx: Tx, guideIds: readonly string[], range: TimeRange, exceptBookingId: string | undefined, elsewhereOf: (guideId: string) => readonly F[]): Promise<Map<string, GuideAvailability<F>>> {
+  async #loadWith<F extends Span>(tx: Tx, guideIds: readonly string[], range: TimeRange, elsewhereOf: (guideId: string) => readonly F[]): Promise<Map<string, GuideAvailability<F>>> {
     // One after the other: a transaction has one connection, and a request should not take five.
     const rules = Map.groupBy(await repository.rules(tx, guideIds), ({ guideId }) => guideId);
     const entries = Map.groupBy(await repository.entries(tx, guideIds, range), ({ guideId }) => guideId);
     const absences = Map.groupBy(await repository.absences(tx, guideIds, range), ({ guideId }) => guideId);
-    const taken = Map.groupBy(await repository.taken(tx, guideIds, range, exceptBookingId), ({ guideId }) => guideId);
+    const taken = Map.groupBy(await repository.taken(tx, guideIds, range), ({ guideId }) => guideId);
     return new Map(
       guideIds.map((id) => [
         id,
@@ -73,7 +72,7 @@ export class AvailabilityService {
       return availability ? toPeriods(availability) : [];
     }
     const elsewhere = await repository.foreignBookingsAsGuide(this.database, guide.id, range);
-    const own = await this.#loadWith(this.database.app.sql, [guide.id], range, undefined, () => elsewhere);
+    const own = await this.#loadWith(this.database.app.sql, [guide.id], range, () => elsewhere);
     return [...own.values()].flatMap(toPeriods);
   }
 

@@ -5,7 +5,7 @@ import { InputReason, invalidInput } from '../../platform/errors/user-error.js';
 import { DAY_MS, dateOf, type DayNumber, dayNumber } from './days.js';
 
 export const MAX_RECURRENCE_LENGTH = 250;
-const MAX_COUNT = 1_000;
+const MAX_COUNT = 366;
 
 type Frequency = 'DAILY' | 'WEEKLY' | 'MONTHLY' | 'YEARLY';
 
@@ -110,10 +110,11 @@ export function checkRecurrence(text: string, validFrom: DayNumber, field: strin
   checkNumbers(parts, 'BYMONTHDAY', field, { most: 31, negative: true });
   checkNumbers(parts, 'BYSETPOS', field, { most: 366, negative: true });
   checkWeekdays(parts, of, field);
-  if (parts.has('BYMONTHDAY') && of === 'WEEKLY') throw invalidInput(field, InputReason.MALFORMED, 'BYMONTHDAY does not go with WEEKLY.');
+  const isCalendrical = of === 'MONTHLY' || of === 'YEARLY';
+  if (parts.has('BYMONTHDAY') && !isCalendrical) throw invalidInput(field, InputReason.MALFORMED, 'BYMONTHDAY goes with MONTHLY and YEARLY.');
   if (parts.has('BYSETPOS')) {
-    if (of === 'DAILY' || !(parts.has('BYDAY') || parts.has('BYMONTHDAY') || parts.has('BYMONTH'))) {
-      throw invalidInput(field, InputReason.MALFORMED, 'BYSETPOS chooses among days that BYDAY, BYMONTHDAY or BYMONTH give in a week, month or year.');
+    if (!isCalendrical || !(parts.has('BYDAY') || parts.has('BYMONTHDAY') || parts.has('BYMONTH'))) {
+      throw invalidInput(field, InputReason.MALFORMED, 'BYSETPOS chooses among days that BYDAY, BYMONTHDAY or BYMONTH give in a month or year.');
     }
     if ((parts.get('BYSETPOS') ?? '').split(',').length > 31) throw invalidInput(field, InputReason.OUT_OF_RANGE, 'BYSETPOS may choose 31 days at most.');
   }
@@ -128,7 +129,7 @@ export function checkRecurrence(text: string, validFrom: DayNumber, field: strin
 const evaluated = new LRUCache<string, readonly DayNumber[]>({ max: 5_000 });
 
 /** Periods that are looked through for the days of a counted recurrence; without COUNT, the library goes to the year asked for at once. */
-const MAX_PERIODS = 2_000;
+const MAX_PERIODS = 500;
 
 function ruleOf(recurrence: string, validFrom: DayNumber): RRuleTemporal {
   const dtstart = Temporal.Instant.fromEpochMilliseconds(validFrom * DAY_MS).toZonedDateTimeISO('UTC');

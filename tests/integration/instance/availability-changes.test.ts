@@ -97,14 +97,15 @@ describe('holidays', () => {
     const guide = await newGuide();
     const [skipping, keeping, foreign] = [await make(guide.id, { skipsHolidays: true }), await make(guide.id), await make(guide.id)];
     await house.records.query(`update availability_rule set origin = 'broadway' where id = $1`, [foreign.id]);
-    const before = await Promise.all([skipping, keeping, foreign].map(({ id }) => stored(id)));
+    const storedOnes = async () => [await stored(skipping.id), await stored(keeping.id), await stored(foreign.id)];
+    const before = await storedOnes();
     const set = (holidays: unknown[], year = 2027) => change(house.api, staff, 'setHolidays', { year, holidays });
     expect(await set([{ date: '2027-12-25', name: ' Christmas ' }, { date: '2027-05-01', name: 'Labour Day' }])).toEqual({
       __typename: 'SetHolidaysPayload',
       holidays: [{ date: '2027-05-01', name: 'Labour Day' }, { date: '2027-12-25', name: 'Christmas' }],
     });
     await set([{ date: '2028-01-01', name: 'New Year' }], 2028);
-    const after = await Promise.all([skipping, keeping, foreign].map(({ id }) => stored(id)));
+    const after = await storedOnes();
     expect(after.map(({ stamp }) => stamp)).toEqual(before.map(({ stamp }) => stamp));
     expect(after.map(({ holidays_stamp: stamp }, index) => String(stamp) > String(before[index]?.holidays_stamp))).toEqual([true, true, false]);
     const document = 'query ($id: ID!) { guide(id: $id) { availabilityRules { id holidays } } holidays(year: 2027) { date } }';
@@ -152,7 +153,8 @@ describe('holidays', () => {
   test('rules made while the holidays change have the new ones, however the two meet', async () => {
     const own = await openHouse(cleanup, { code: 'race' });
     const token = (await own.records.signedIn('STAFF')).token;
-    const guides = await Promise.all(Array.from({ length: 6 }, () => own.records.guide()));
+    const guides: string[] = [];
+    for (let number = 0; number < 6; number += 1) guides.push(await own.records.guide());
     await Promise.all([
       ...guides.map((guideId) => change(own.api, token, 'createAvailabilityRule', { guideId, ...nineToFive })),
       change(own.api, token, 'setHolidays', { year: 2027, holidays: [{ date: '2027-05-01', name: 'Labour Day' }] }),
