@@ -9,6 +9,8 @@ export class LossyPath {
   fate: Fate = 'pass';
   /** Paths of the calls that came, oldest first. */
   readonly seen: string[] = [];
+  /** What was answered to those that passed, oldest first. */
+  readonly answered: { path: string; status: number }[] = [];
   readonly #server: Server;
 
   private constructor(private readonly target: () => string | undefined) {
@@ -37,6 +39,7 @@ export class LossyPath {
     for await (const chunk of incoming) chunks.push(chunk as Buffer);
     const { host: _host, ...headers } = incoming.headers;
     const onwards = request(new URL(incoming.url ?? '/', target), { method: incoming.method, headers }, (answer) => {
+      this.answered.push({ path: incoming.url ?? '', status: answer.statusCode ?? 0 });
       if (fate === 'lose answer') {
         answer.resume().on('end', () => incoming.socket.destroy());
         return;
