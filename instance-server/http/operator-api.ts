@@ -50,6 +50,8 @@ const commands = {
   'links/resume': z.strictObject({ partner: code }),
   'links/end': z.strictObject({ partner: code }),
   'links/rotate': z.strictObject({ partner: code }),
+  'links/renew': z.strictObject({ partner: code }),
+  'links/pin': z.strictObject({ offer }),
   'couplings/list': z.strictObject({ partner: code }),
   'couplings/pause': z.strictObject({ couplingId: z.uuid() }),
   'couplings/resume': z.strictObject({ couplingId: z.uuid() }),
@@ -144,6 +146,10 @@ export class OperatorApi {
         return links.change((input as Input<'links/end'>).partner, command.slice('links/'.length) as 'suspend' | 'resume' | 'end');
       case 'links/rotate':
         return linkKeys.rotate((input as Input<'links/rotate'>).partner);
+      case 'links/renew':
+        return links.renew((input as Input<'links/renew'>).partner);
+      case 'links/pin':
+        return links.pin((input as Input<'links/pin'>).offer);
       case 'couplings/list':
         return couplingLifeCycle.list((input as Input<'couplings/list'>).partner);
       case 'couplings/pause':

@@ -178,6 +178,15 @@ export class OperatorClient {
     return this.call('links/rotate', { partner });
   }
 
+  /** A new key that signs at once, to be pinned by the partner's operator. */
+  renewLinkKey(partner: string): Promise<LinkOffer> {
+    return this.call('links/renew', { partner });
+  }
+
+  pinLinkKey(offer: LinkOffer): Promise<Link> {
+    return this.call('links/pin', { offer });
+  }
+
   couplings(partner: string): Promise<Coupling[]> {
     return this.call('couplings/list', { partner });
   }

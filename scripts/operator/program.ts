@@ -228,6 +228,24 @@ function addLinks(program: Command, open: Open, print: Print): void {
       print(rotated, rotated.inUse ? `We sign for ${partner} with ${rotated.kid} now.` : `${partner} does not have ${rotated.kid} yet; he is told every minute, and we sign with the old key until he has it.`);
     });
   link
+    .command('renew')
+    .description('Makes a key of ours that signs at once and prints it for the partner’s operator: when the partner does not accept our key any more, since a copy older than the last rotation was put back here.')
+    .argument('<partner>', 'code of the partner instance')
+    .addHelpText('after', details(`${NEEDS_KEY}; there is an active link with the partner. Nothing of ours is heard there until his operator has pinned it. If he has rotated since the copy was made, he renews too.`, 'link renew vienna --instance http://127.0.0.1:4101 > renewed.json'))
+    .action(async (partner: string) => {
+      const offer = await (await open()).renewLinkKey(partner);
+      print(offer, JSON.stringify(offer, null, 2));
+    });
+  link
+    .command('pin')
+    .description('Pins the key that the partner’s operator has renewed. Couplings and everything else of the link stay.')
+    .argument('<file>', 'what `link renew` printed there; `-` reads standard input')
+    .addHelpText('after', details(`${NEEDS_KEY}; there is an active link with the partner; you have compared the key with its sender.`, 'link pin renewed.json --instance http://127.0.0.1:4102'))
+    .action(async (file: string) => {
+      const pinned = await (await open()).pinLinkKey(await offerFrom(file));
+      print(pinned, `The link with ${pinned.partnerCode} is ${linkState(pinned)}, with the renewed key.`);
+    });
+  link
     .command('move')
     .description('The partner has another address or name now. Its pinned keys stay: whoever answers there must still hold them.')
     .argument('<partner>', 'code of the partner instance')

@@ -83,6 +83,31 @@ export class LinkKeys {
     return this.handOver(link);
   }
 
+  /**
+   * A key that signs at once, for when the partner does not accept ours any more: a copy that is older than the last rotation was put
+   * back. It is handed over by the operators, and nothing is heard there until then.
+   */
+  async renew(tx: Tx, linkId: string, now: Date): Promise<JsonWebKey> {
+    await lockLink(tx, linkId);
+    await tx.deleteFrom('link_key').where('link_id', '=', linkId).where('side', '=', 'OWN').where('in_use_since', 'is', null).execute();
+    const publicJwk = await this.make(tx, linkId, now, true);
+    await replace(tx, linkId, 'OWN', String(publicJwk.kid), now);
+    await this.#log(tx, 'link.key-rotated', linkId, now, { kid: String(publicJwk.kid) });
+    return publicJwk;
+  }
+
+  /** The partner's key, as his operator handed it over: in the place of those he had. */
+  async pin(tx: Tx, linkId: string, publicJwk: JsonWebKey, now: Date): Promise<void> {
+    await lockLink(tx, linkId);
+    const kid = thumbprint(publicJwk);
+    await tx
+      .insertInto('link_key')
+      .values({ link_id: linkId, kid, side: 'PARTNER', public_jwk: JSON.stringify(publicJwk) as never, private_key_encrypted: null, created_at: now, in_use_since: now })
+      .onConflict((conflict) => conflict.columns(['link_id', 'kid']).doUpdateSet({ in_use_since: now, accepted_until: null }))
+      .execute();
+    await replace(tx, linkId, 'PARTNER', kid, now);
+  }
+
   /** Keys whose partners have not said that they have them. */
   async handOverAll(): Promise<void> {
     await this.directory.fresh();
@@ -116,14 +141,7 @@ export class LinkKeys {
     const now = this.clock.now();
     await this.database.worker.transaction(async (tx) => {
       await lockLink(tx, linkId);
-      await tx
-        .updateTable('link_key')
-        .set({ accepted_until: new Date(now.getTime() + KEY_OVERLAP_MS) })
-        .where('link_id', '=', linkId)
-        .where('side', '=', 'OWN')
-        .where('kid', '<>', kid)
-        .where('accepted_until', 'is', null)
-        .execute();
+      await replace(tx, linkId, 'OWN', kid, now);
       await tx.updateTable('link_key').set({ in_use_since: now }).where('link_id', '=', linkId).where('kid', '=', kid).where('in_use_since', 'is', null).execute();
       await publish(tx, { kind: 'links' });
     });
@@ -168,16 +186,21 @@ export async function keyWasUsed(tx: Tx, link: KnownLink, kid: string, now: Date
     .returning('kid')
     .executeTakeFirst();
   if (!first) return;
+  await replace(tx, link.id, 'PARTNER', kid, now);
+  await publish(tx, { kind: 'links' });
+}
+
+/** Those in use before this one run out; one that waits is none of them. */
+async function replace(tx: Tx, linkId: string, side: 'OWN' | 'PARTNER', kid: string, now: Date): Promise<void> {
   await tx
     .updateTable('link_key')
     .set({ accepted_until: new Date(now.getTime() + KEY_OVERLAP_MS) })
-    .where('link_id', '=', link.id)
-    .where('side', '=', 'PARTNER')
+    .where('link_id', '=', linkId)
+    .where('side', '=', side)
     .where('kid', '<>', kid)
     .where('in_use_since', 'is not', null)
     .where('accepted_until', 'is', null)
     .execute();
-  await publish(tx, { kind: 'links' });
 }
 
 /** Keys whose time is over. */

@@ -5,7 +5,7 @@ import type { Database, Tx } from '../../platform/database/database.js';
 import { isViolationOf } from '../../platform/database/errors.js';
 import { AlreadyExistsError, InputReason, invalidInput, notFound, Refusal } from '../../platform/errors/user-error.js';
 import { publish } from '../../platform/events/events.js';
-import { publicKeyFromJwk, thumbprint } from '../../platform/keys.js';
+import { publicKeyFromJwk } from '../../platform/keys.js';
 import { checkText } from '../../platform/validation.js';
 import type { AuditAction, AuditService } from '../audit/index.js';
 import type { SettingsStore } from '../settings/index.js';
@@ -162,6 +162,27 @@ export class LinkService {
     return this.status(input.partner);
   }
 
+  /** A new key of ours, in use at once, for the partner's operator to pin by hand: see LinkKeys.renew. */
+  renew(partnerCode: string): Promise<LinkOffer> {
+    return this.#inTransaction(async (tx) => {
+      const link = await active(tx, partnerCode);
+      if (!link) throw notFound('partner');
+      return this.#offer(link.id, await this.keys.renew(tx, link.id, this.clock.now()));
+    });
+  }
+
+  /** The partner's new key, handed over by his operator. Nothing else of the link changes. */
+  async pin(offer: LinkOffer): Promise<LinkStatus> {
+    await this.#inTransaction(async (tx) => {
+      const link = await active(tx, offer.code);
+      if (link?.id !== offer.linkId) throw notFound('offer.linkId');
+      const now = this.clock.now();
+      await this.#pin(tx, offer, now);
+      await this.#log(tx, 'link.key-rotated', link.id, now, { partnerCode: offer.code });
+    });
+    return this.status(offer.code);
+  }
+
   async change(partnerCode: string, action: 'suspend' | 'resume' | 'end'): Promise<LinkStatus & { partnerTold: boolean }> {
     await this.directory.fresh();
     const link = this.directory.byPartner(partnerCode);
@@ -217,16 +238,13 @@ export class LinkService {
     return found;
   }
 
-  async #pin(tx: Tx, { linkId, publicJwk }: LinkOffer, now: Date): Promise<void> {
+  #pin(tx: Tx, { linkId, publicJwk }: LinkOffer, now: Date): Promise<void> {
     try {
       publicKeyFromJwk(publicJwk);
     } catch {
       throw invalidInput('offer.publicJwk', InputReason.MALFORMED, 'The key must be a public P-256 key.');
     }
-    await tx
-      .insertInto('link_key')
-      .values({ link_id: linkId, kid: thumbprint(publicJwk), side: 'PARTNER', public_jwk: JSON.stringify(publicJwk) as never, private_key_encrypted: null, created_at: now, in_use_since: now })
-      .execute();
+    return this.keys.pin(tx, linkId, publicJwk, now);
   }
 
   #offer(linkId: string, publicJwk: JsonWebKey): LinkOffer {
@@ -251,3 +269,6 @@ export class LinkService {
     return this.audit.record(tx, ACTOR, now, { action, subjectType: 'link', subjectId: id, after });
   }
 }
+
+const active = (tx: Tx, partnerCode: string): Promise<{ id: string } | undefined> =>
+  tx.selectFrom('link').select('id').where('partner_code', '=', partnerCode).where('state', '=', 'ACTIVE').executeTakeFirst();

@@ -128,6 +128,24 @@ test('a replica that has not heard of the new key yet looks it up', async () => 
   await b.records.query(`select pg_notify('lotse_event', '{"kind":"links"}')`);
 });
 
+test('a house whose copy is older than the last rotation gets back in by its operators, without a new link', async () => {
+  const [old] = (await ownKeys(a)).slice(-1);
+  await a.operator('links/rotate', { partner: 'beta' });
+  // As it was: the copy knows the old key alone, and beta accepts that no longer.
+  await a.records.query(`delete from link_key where side = 'OWN' and kid <> $1`, [old?.kid]);
+  await a.records.query(`update link_key set accepted_until = null where side = 'OWN'`);
+  await b.records.query(`delete from link_key where side = 'PARTNER' and accepted_until is not null`);
+  for (const side of [a, b]) await side.records.query(`select pg_notify('lotse_event', '{"kind":"links"}')`);
+  await until(async () => (await call(a, b, old as SigningKey)) === 401);
+  const offer = await a.operator('links/renew', { partner: 'beta' });
+  expect((await callOperator(b.server, 'links/pin', { offer: { ...offer, linkId: randomUUID() } })).body).toMatchObject({ code: 'NOT_FOUND', field: 'offer.linkId' });
+  expect(await b.operator('links/pin', { offer })).toMatchObject({ partnerCode: 'alpha', state: 'ACTIVE' });
+  expect(await call(a, b, await newest(a))).toBe(404);
+  expect((await a.change('pauseCoupling', { couplingId })).coupling?.state).toBe('PAUSED');
+  await until(async () => (await b.coupling(couplingId))?.paused_there);
+  await a.change('resumeCoupling', { couplingId });
+});
+
 test('under load, both sides at once and again and again, no call and no grant fails', async () => {
   const before = [a.way.answered.length, b.way.answered.length];
   const grants: number[] = [];
