@@ -6,6 +6,7 @@ import { AssignmentService, BookingResolver, BookingService, GuideAssignmentReso
 import { AbsenceService, AvailabilityChangesResolver, AvailabilityResolver, AvailabilityService, HolidayService, IndividualAvailabilityService, RuleService } from './modules/availability/index.js';
 import { CalendarResolver, CalendarService } from './modules/calendar/index.js';
 import { OfferResolver, OfferService } from './modules/catalogs/index.js';
+import { ProfileKind, RuleKind } from './modules/convergence/index.js';
 import { GuideResolver, GuideService, ViewerGuideResolver } from './modules/guides/index.js';
 import { AccountResolver, AccountService, IdentityResolver, InvitationService, LoginAttempts, Sessions, SessionService, SigningKeys } from './modules/identity/index.js';
 import {
@@ -101,7 +102,12 @@ export async function composeInstance(config: InstanceConfig, logger: Logger, cl
   const linkNotices = new LinkNotices(database, directory, partners, clock);
   const links = new LinkService(database, directory, partners, linkKeys, linkNotices, endings, settings, audit, clock, ownEndpoint);
   // What replicates, by the modules it is of; and what partners may ask for, likewise.
-  const kinds = kindsOf([new CouplingKind(couplingStates, clock), new AssignmentKind(config.LIMIT_FOREIGN_BOOKINGS)]);
+  const kinds = kindsOf([
+    new CouplingKind(couplingStates, clock),
+    new AssignmentKind(config.LIMIT_FOREIGN_BOOKINGS),
+    new ProfileKind(stamps, audit, code),
+    new RuleKind(stamps, audit, code),
+  ]);
   const syncMetrics = new SyncMetrics();
   const memory = new Memory(logger);
   const heartbeats = new Heartbeats(database, partners, memory, clock, config.SYNC_HEARTBEAT_MS);

@@ -30,6 +30,9 @@ export const isLater = (one: string, other: string): boolean => one > other;
 /** Not accepted yet: its giver's clock is too far ahead of ours. */
 export const isTooFarAhead = (stamp: string, now: Date): boolean => (parseStamp(stamp)?.milliseconds ?? 0) > now.getTime() + MAX_AHEAD_MS;
 
+/** As late as others take a stamp of this instance now: nothing they hold of it is later. */
+export const latestAcceptable = (now: Date, code: string): string => formatStamp({ milliseconds: now.getTime() + MAX_AHEAD_MS, counter: 0, code });
+
 /** The next stamp after the greatest known one. A clock that went back is outrun by the counter. */
 export function nextAfter(last: string, now: Date, code: string): string {
   const known = parseStamp(last);
@@ -57,6 +60,15 @@ export class Stamps {
    */
   async observe(tx: Tx, stamp: string): Promise<void> {
     if (isLater(stamp, await this.#last(tx))) await this.#keep(tx, stamp);
+  }
+
+  /**
+   * After the own clock was far ahead and has been set right: the next stamps are as close to the clock as they can be while they are
+   * later than every one that others may have taken. Those that nobody took must be replaced in the same transaction.
+   */
+  async takeBack(tx: Tx, now: Date): Promise<void> {
+    await this.#last(tx);
+    await this.#keep(tx, latestAcceptable(now, this.code));
   }
 
   async #last(tx: Tx): Promise<string> {

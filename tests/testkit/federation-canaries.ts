@@ -6,7 +6,11 @@ export interface Canary {
   /** Code of the house it is of. */
   readonly house: string;
   readonly field: string;
+  /** Codes of the houses it is of as well: the profile of a coupled guide is one person's in all of them. */
+  readonly shared: readonly string[];
 }
+
+export const isOf = ({ house, shared }: Canary, code: string): boolean => house === code || shared.includes(code);
 
 /** Canaries found where they may be looked for; `in` says where. */
 export interface Sighting {
@@ -27,19 +31,19 @@ export class Canaries {
   readonly #known = new Map<string, Canary>();
 
   /** A new one; lower case, letters and digits only, so that it survives any escaping. */
-  plant(house: string, field: string): string {
+  plant(house: string, field: string, shared: readonly string[] = []): string {
     const token = PREFIX + Array.from({ length: LENGTH }, () => LETTERS[randomInt(LETTERS.length)]).join('');
-    this.#known.set(token, { token, house, field });
+    this.#known.set(token, { token, house, field, shared });
     return token;
   }
 
   /** An address with a canary in it. */
-  email(house: string, field: string): string {
-    return `${this.plant(house, field)}@post.example`;
+  email(house: string, field: string, shared: readonly string[] = []): string {
+    return `${this.plant(house, field, shared)}@post.example`;
   }
 
-  phone(house: string, field: string): string {
-    return `+49 30 ${this.plant(house, field)}`;
+  phone(house: string, field: string, shared: readonly string[] = []): string {
+    return `+49 30 ${this.plant(house, field, shared)}`;
   }
 
   get size(): number {

@@ -139,14 +139,18 @@ export class House {
     this.unassigned.push(await this.plantBooking('unassigned booking', undefined, at(3)), await this.plantBooking('cancelled booking', undefined, at(4), true));
   }
 
-  async plantGuide(name: string, globalId: string | null, firstHour: number): Promise<Person> {
-    const plant = (field: string): string => this.canaries.plant(this.code, `${name} ${field}`);
-    const profile = {
-      firstName: `F${plant('first name')}`,
-      lastName: `L${plant('last name')}`,
-      email: this.canaries.email(this.code, `${name} profile email`),
-      phone: this.canaries.phone(this.code, `${name} phone`),
-    };
+  /** `known`: of another house, for a guide who is one person in both. */
+  async plantGuide(name: string, globalId: string | null, firstHour: number, known?: Person): Promise<Person> {
+    const { canaries, code } = this;
+    const shared = COUPLED[name] ?? [];
+    const profile = known
+      ? { firstName: known.firstName, lastName: known.lastName, email: known.email, phone: known.phone }
+      : {
+          firstName: `F${canaries.plant(code, `${name} first name`, shared)}`,
+          lastName: `L${canaries.plant(code, `${name} last name`, shared)}`,
+          email: canaries.email(code, `${name} profile email`, shared),
+          phone: canaries.phone(code, `${name} phone`, shared),
+        };
     const id = await this.records.guide({ ...profile, globalId: globalId ?? undefined, offerIds: this.offers.map((offer) => offer.id) });
     const account = await this.#account(['GUIDE'], name, id);
     const requestId = await this.#plantRequest(id, at(firstHour));

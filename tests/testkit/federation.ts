@@ -31,7 +31,7 @@ export interface FederationOptions {
 /**
  * Three houses, each linked with the others, one that is linked with nobody, and a gateway: five processes.
  *
- * Guides: `greta` is one person in alpha, beta and gamma, coupled by pairs; `gwen` in alpha and beta; `solo` is in every
+ * Guides: `greta` is one person with one profile in alpha, beta and gamma, coupled by pairs; `gwen` in alpha and beta; `solo` is in every
  * house another person, coupled with nobody. Each has an account in each of his houses and two bookings of an hour, at
  * hours of his own, and is asked for the booking without guide. Each house has staff, an administrator, two offers, a booking without guide and a cancelled one.
  * Every personal text is a canary.
@@ -76,8 +76,8 @@ async function startHouse(code: string, folder: string, canaries: Canaries, env:
 
 async function plantGuides({ alpha, beta, gamma, delta }: Record<'alpha' | 'beta' | 'gamma' | 'delta', House>): Promise<Federation['couplings']> {
   const [greta, gwen] = [`g_${randomUUID()}`, `g_${randomUUID()}`];
-  for (const house of [alpha, beta, gamma]) await house.plantGuide('greta', greta, HOURS.greta[house.code as keyof typeof HOURS.greta]);
-  for (const house of [alpha, beta]) await house.plantGuide('gwen', gwen, HOURS.gwen[house.code as keyof typeof HOURS.gwen]);
+  for (const house of [alpha, beta, gamma]) await house.plantGuide('greta', greta, HOURS.greta[house.code as keyof typeof HOURS.greta], alpha.guides.get('greta'));
+  for (const house of [alpha, beta]) await house.plantGuide('gwen', gwen, HOURS.gwen[house.code as keyof typeof HOURS.gwen], alpha.guides.get('gwen'));
   for (const house of [alpha, beta, gamma, delta]) await house.plantGuide('solo', null, HOURS.solo);
   const couple = (name: string, globalId: string, one: House, other: House) => plantCoupling(one, other, globalId, [one.guide(name).id, other.guide(name).id]);
   return {

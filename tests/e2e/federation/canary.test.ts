@@ -1,9 +1,9 @@
 import { appendFile } from 'node:fs/promises';
 import { client } from '../../testkit/client.js';
-import { type Canary, COUPLED, type Federation, type House, startFederation } from '../../testkit/federation.js';
+import { type Canary, COUPLED, type Federation, type House, isOf, startFederation } from '../../testkit/federation.js';
 import { asAdmin } from '../../testkit/postgres.js';
 import { wsClient } from '../../testkit/socket.js';
-import { Evidence } from './support/evidence.js';
+import { Evidence, isSharedProfile } from './support/evidence.js';
 import { OPERATIONS, spoiled, SUBSCRIPTION, variablesAbout } from './support/operations.js';
 import { Season } from './support/season.js';
 import { forgedTokens, type Viewer, viewer } from './support/viewers.js';
@@ -31,7 +31,7 @@ const PUBLIC = new Set(['login', 'accept-invitation', 'refresh-session', 'instan
 function allowedTo({ home, guide }: Viewer): (canary: Canary) => boolean {
   const titles = guide === undefined ? [] : (COUPLED[guide] ?? []);
   const own = home?.code ?? 'nobody';
-  return ({ house, field }) => house === own || (titles.includes(own) && titles.includes(house) && field === 'first offer title');
+  return (canary) => isOf(canary, own) || isSharedProfile(canary, own) || (titles.includes(own) && titles.includes(canary.house) && canary.field === 'first offer title');
 }
 
 /** Names of guides whose coupling was asked for; the other house's staff read them until they have answered. */
@@ -49,7 +49,7 @@ test('through a season in every house', async () => {
   }
   for (const [house, partner] of [[alpha, beta], [beta, gamma], [gamma, alpha], [delta, undefined]] as const) {
     const season = new Season(federation, house, (at, who, operation, text) => {
-      const own = (canary: Canary): boolean => canary.house === at.code;
+      const own = (canary: Canary): boolean => isOf(canary, at.code) || isSharedProfile(canary, at.code);
       // The guide coupled for a moment sees the titles of the partner's guide he was coupled with.
       const titles = ({ house: of, field }: Canary): boolean => who === 'guide' && operation === 'my-calendar' && of === partner?.code && field === 'first offer title';
       const names = operation === 'coupling-requests' ? requestedNames(at) : () => false;
@@ -73,7 +73,7 @@ test('every column that could hold a personal text holds a canary', async () => 
     account: 'password_hash state',
     account_role: 'role',
     audit_entry: 'action actor_id actor_kind actor_role on_behalf_of subject_id subject_type',
-    availability_rule: 'exdates holidays holidays_stamp origin rrule stamp start_time time_zone',
+    availability_rule: 'exdates holidays holidays_stamp origin rrule stamp start_time time_zone lost_stamp',
     booking: 'age_group cancel_origin language state',
     coupling: 'global_id partner_global_id requested_name state',
     foreign_booking: 'kind offer_title',

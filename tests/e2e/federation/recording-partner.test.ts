@@ -38,7 +38,7 @@ const contents = (): Promise<string[]> => contentsOf(federation.houses, ['bookin
 /** Refused over HTTP before anything was looked at, or closed with the code for refused tokens. */
 const isRefused = ({ what, outcome }: Try): boolean => (what.includes('WebSocket') ? outcome === '4403' : outcome === '401');
 
-test('it is sent a grant, a credential of the gateway and the name of the guide it is coupled with, and not a word more', async () => {
+test('it is sent a grant, a credential of the gateway and the profile of the guide it is coupled with, and not a word more', async () => {
   const { alpha, beta, gateway, canaries } = federation;
   const token = await alpha.guideToken('gwen');
   const documents: [string, Record<string, unknown>][] = [
@@ -59,9 +59,9 @@ test('it is sent a grant, a credential of the gateway and the name of the guide 
   changes.unsubscribe();
   await socket.dispose();
 
-  await until(() => mallory.received.some(({ path }) => path === '/partner/v1/sync/deliver'), 'the guide’s bookings were delivered');
+  await until(() => mallory.received.some(({ path }) => path === '/partner/v1/sync/deliver'), 'the guide’s bookings and profile were delivered');
   const all = JSON.stringify(mallory.received);
-  expect(canaries.in(all).map(({ house, field }) => [house, field])).toEqual([['alpha', 'first offer title'], ['alpha', 'gwen first name'], ['alpha', 'gwen last name']]);
+  expect(canaries.in(all).map(({ house, field }) => [house, field])).toEqual([['alpha', 'first offer title'], ['alpha', 'gwen first name'], ['alpha', 'gwen last name'], ['alpha', 'gwen profile email'], ['alpha', 'gwen phone']]);
   for (const secret of [alpha.guide('gwen').id, alpha.guide('gwen').account.id, alpha.guide('gwen').account.email, alpha.offers[0]?.id ?? '', beta.guide('gwen').id, token]) expect(all).not.toContain(secret);
   const asked = mallory.received.filter(({ path }) => path === '/federation');
   expect(asked.length).toBe(2);

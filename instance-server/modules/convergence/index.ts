@@ -1,0 +1,3 @@
+export { ProfileKind } from './profile.kind.js';
+export { RuleKind } from './rule.kind.js';
+export { RestampService } from './restamp.service.js';

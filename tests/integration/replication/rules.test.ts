@@ -1,0 +1,151 @@
+import { connectInstances } from '../../../scripts/operator/connect.js';
+import { Cleanup } from '../../testkit/cleanup.js';
+import { until } from '../../testkit/until.js';
+import { coupleGuide, openPair, openReplicatingHouse, type Pair, type ReplicatingHouse } from './support/houses.js';
+import { agreed, changeRule } from './support/profiles.js';
+
+/* Availability rules are made, changed and deleted in any house of a guide, and are the same in all of them after quiet. */
+
+const cleanup = new Cleanup();
+afterAll(() => cleanup.run());
+
+let pair: Pair;
+let gamma: ReplicatingHouse;
+beforeAll(async () => {
+  pair = await openPair(cleanup);
+  gamma = await openReplicatingHouse(cleanup, 'gamma');
+  for (const house of [pair.alpha, pair.beta]) await connectInstances(house.operator, gamma.operator);
+});
+
+type Places = readonly (readonly [ReplicatingHouse, string])[];
+
+async function everywhere(): Promise<{ at: (house: ReplicatingHouse) => string; places: Places }> {
+  const { alpha, beta } = pair;
+  const { ids } = await coupleGuide(alpha, beta);
+  const third = await coupleGuide(alpha, gamma, { alpha: ids['alpha'] });
+  await coupleGuide(beta, gamma, { beta: ids['beta'], gamma: third.ids['gamma'] });
+  const places = [[alpha, ids['alpha'] ?? ''], [beta, ids['beta'] ?? ''], [gamma, third.ids['gamma'] ?? '']] as const;
+  await agreed(places);
+  return { at: (house) => places.find(([each]) => each === house)?.[1] ?? '', places };
+}
+
+async function apart(work: () => Promise<void>): Promise<void> {
+  const { alpha, beta } = pair;
+  await alpha.operator.changeLink('beta', 'suspend');
+  await work();
+  await alpha.operator.changeLink('beta', 'resume');
+  await until(async () => (await beta.records.query(`select 1 from link where partner_code = 'alpha' and suspended_there`)).length === 0);
+}
+
+const RULE = { startTime: '09:00', durationMinutes: 180, rrule: 'FREQ=WEEKLY;BYDAY=MO,WE', validFrom: '2027-01-04', skipsHolidays: true };
+
+const rowOf = async (house: ReplicatingHouse, id: string | undefined) => {
+  const [row] = await house.records.query(
+    `select origin, time_zone, start_time, duration_minutes, rrule, exdates::text[], holidays::text[], deleted, version from availability_rule where id = $1`,
+    [id],
+  );
+  return row;
+};
+
+const logged = (house: ReplicatingHouse, id: string | undefined) =>
+  house.records.query<{ actor_id: string; before: { startTime?: string } | null; after: { startTime?: string; deleted?: boolean } }>(
+    `select actor_id, before, after from audit_entry where action = 'availability-rule.merged' and subject_id = $1 order by at, id`,
+    [id],
+  );
+
+test('a rule made in one house is in all of them, with its origin’s zone and holidays; edited in the second, deleted in the first', async () => {
+  const { alpha, beta } = pair;
+  const { at, places } = await everywhere();
+  await alpha.records.query(`insert into holiday (date, name) values ('2027-05-17', 'Whit Monday') on conflict do nothing`);
+  const made = await changeRule(alpha, 'createAvailabilityRule', { guideId: at(alpha), ...RULE });
+  await agreed(places);
+  expect(await rowOf(gamma, made?.id)).toEqual({
+    origin: 'alpha', time_zone: 'Europe/Berlin', start_time: '09:00', duration_minutes: 180, rrule: 'FREQ=WEEKLY;BYDAY=MO,WE', exdates: [], holidays: ['2027-05-17'], deleted: false, version: 3,
+  });
+  await changeRule(beta, 'updateAvailabilityRule', { ruleId: made?.id, expectedVersion: (await rowOf(beta, made?.id))?.['version'], startTime: '10:00', exceptDates: ['2027-02-01'] });
+  await agreed(places);
+  expect(await rowOf(alpha, made?.id)).toMatchObject({ origin: 'alpha', start_time: '10:00', exdates: ['2027-02-01'], holidays: ['2027-05-17'] });
+  expect(await logged(alpha, made?.id)).toMatchObject([{ actor_id: 'beta', before: { startTime: '09:00' }, after: { startTime: '10:00' } }]);
+  await changeRule(alpha, 'deleteAvailabilityRule', { ruleId: made?.id, expectedVersion: (await rowOf(alpha, made?.id))?.['version'] });
+  await agreed(places);
+  for (const house of [alpha, beta, gamma]) expect(await rowOf(house, made?.id)).toMatchObject({ deleted: true });
+  expect((await logged(gamma, made?.id)).at(-1)).toMatchObject({ actor_id: 'alpha', before: { startTime: '10:00' }, after: { deleted: true } });
+});
+
+test('two houses change a rule at once: the later one wins in all three, and both have both in their action logs (chosen)', async () => {
+  const { alpha, beta } = pair;
+  const { at, places } = await everywhere();
+  const made = await changeRule(alpha, 'createAvailabilityRule', { guideId: at(alpha), ...RULE });
+  await agreed(places);
+  const [ours, theirs] = [await rowOf(alpha, made?.id), await rowOf(beta, made?.id)];
+  await apart(async () => {
+    await changeRule(alpha, 'updateAvailabilityRule', { ruleId: made?.id, expectedVersion: ours?.['version'], startTime: '11:00' });
+    await changeRule(beta, 'updateAvailabilityRule', { ruleId: made?.id, expectedVersion: theirs?.['version'], startTime: '12:00' });
+  });
+  await agreed(places);
+  expect(await rowOf(gamma, made?.id)).toMatchObject({ start_time: '12:00' });
+  const lost = { before: { startTime: '11:00' }, after: { startTime: '12:00' } };
+  expect((await logged(alpha, made?.id)).at(-1)).toMatchObject({ actor_id: 'beta', ...lost });
+  expect((await logged(beta, made?.id)).at(-1)).toMatchObject({ actor_id: 'alpha', ...lost });
+});
+
+test('an edit that is later than a deletion it did not know of brings the rule back', async () => {
+  const { alpha, beta } = pair;
+  const { at, places } = await everywhere();
+  const made = await changeRule(alpha, 'createAvailabilityRule', { guideId: at(alpha), ...RULE });
+  await agreed(places);
+  const [ours, theirs] = [await rowOf(alpha, made?.id), await rowOf(beta, made?.id)];
+  await apart(async () => {
+    await changeRule(alpha, 'deleteAvailabilityRule', { ruleId: made?.id, expectedVersion: ours?.['version'] });
+    await changeRule(beta, 'updateAvailabilityRule', { ruleId: made?.id, expectedVersion: theirs?.['version'], durationMinutes: 60 });
+  });
+  await agreed(places);
+  for (const house of [alpha, beta, gamma]) expect(await rowOf(house, made?.id)).toMatchObject({ deleted: false, duration_minutes: 60 });
+});
+
+test('new holidays of the origin and a change of the rule elsewhere do not touch one another', async () => {
+  const { alpha, beta } = pair;
+  const { at, places } = await everywhere();
+  const made = await changeRule(alpha, 'createAvailabilityRule', { guideId: at(alpha), ...RULE });
+  await agreed(places);
+  const theirs = await rowOf(beta, made?.id);
+  await apart(async () => {
+    const set = await alpha.api.query<{ setHolidays: { __typename: string } }>(
+      'mutation { setHolidays(input: { year: 2028, holidays: [{ date: "2028-01-06", name: "Epiphany" }] }) { __typename } }',
+      {},
+      (await alpha.records.signedIn('ADMINISTRATOR')).token,
+    );
+    expect(set.data?.setHolidays.__typename).toBe('SetHolidaysPayload');
+    await changeRule(beta, 'updateAvailabilityRule', { ruleId: made?.id, expectedVersion: theirs?.['version'], startTime: '14:00' });
+  });
+  await agreed(places);
+  const row = await rowOf(gamma, made?.id);
+  expect(row).toMatchObject({ start_time: '14:00' });
+  expect(row?.['holidays']).toContain('2028-01-06');
+});
+
+test('when a coupling begins, each side’s rules go to the other; when it ends, those made there go (chosen), and what was changed there stays', async () => {
+  const { alpha, beta } = pair;
+  const [one, other] = [await alpha.records.guide(), await beta.records.guide()];
+  const ours = await changeRule(alpha, 'createAvailabilityRule', { guideId: one, ...RULE });
+  const theirs = await changeRule(beta, 'createAvailabilityRule', { guideId: other, ...RULE, startTime: '15:00' });
+  const { couplingId } = await coupleGuide(alpha, beta, { alpha: one, beta: other });
+  await agreed([[alpha, one], [beta, other]]);
+  expect(await rowOf(alpha, theirs?.id)).toMatchObject({ origin: 'beta', start_time: '15:00', deleted: false });
+  await changeRule(beta, 'updateAvailabilityRule', { ruleId: ours?.id, expectedVersion: (await rowOf(beta, ours?.id))?.['version'], startTime: '08:00' });
+  await agreed([[alpha, one], [beta, other]]);
+  for (const house of [alpha, beta]) await house.records.query(`update coupling set state = 'ENDED' where id = $1`, [couplingId]);
+  expect(await rowOf(alpha, theirs?.id)).toBeUndefined();
+  expect(await rowOf(alpha, ours?.id)).toMatchObject({ start_time: '08:00', deleted: false });
+  expect(await rowOf(beta, ours?.id)).toBeUndefined();
+});
+
+test('individual entries and absences do not travel', async () => {
+  const { alpha, beta } = pair;
+  const { at, places } = await everywhere();
+  await alpha.records.query(`insert into individual_availability (id, guide_id, start_at, end_at, available, note) values (gen_random_uuid(), $1, '2027-01-04T08:00Z', '2027-01-04T09:00Z', true, 'here')`, [at(alpha)]);
+  await alpha.records.query(`insert into absence (id, guide_id, start_at, end_at, reason, created_at) values (gen_random_uuid(), $1, '2027-01-04T08:00Z', '2027-01-04T09:00Z', 'ill', now())`, [at(alpha)]);
+  await changeRule(alpha, 'createAvailabilityRule', { guideId: at(alpha), ...RULE });
+  await agreed(places);
+  for (const table of ['individual_availability', 'absence']) expect(await beta.records.query(`select 1 from ${table} where guide_id = $1`, [at(beta)])).toEqual([]);
+});
