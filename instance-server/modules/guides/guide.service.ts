@@ -13,7 +13,7 @@ import type { Offer, OfferService } from '../catalogs/index.js';
 import { checkBankData } from './bank-data.js';
 import { guideScope } from './guide.policy.js';
 import { guideRepository as repository } from './guide.repository.js';
-import { changedFields, saidFields, stampProfile } from './profile.js';
+import { changedFields, type ProfileField, saidFields, stampProfile } from './profile.js';
 import type { CreateGuideInput, Guide, GuideConnection, GuideFilter, UpdateGuideInput } from './guide.type.js';
 
 const LIST = 'guides';
@@ -28,6 +28,8 @@ export type ProfileInput = Omit<CreateGuideInput, 'idempotencyKey'>;
 export interface NewProfile {
   readonly values: { first_name: string; last_name: string; email: string | null; phone: string | null; languages: string[] };
   readonly offerIds: readonly string[];
+  /** What only repeats what another house said of him: it loses against everything that was said of him. */
+  readonly repeated?: readonly ProfileField[];
 }
 
 function checkOfferIds(ids: readonly string[], field: string): string[] {
@@ -136,10 +138,11 @@ export class GuideService {
   }
 
   /** A new guide, in the caller's transaction. An offer that does not exist violates `guide_offer_offer_id_foreign`. */
-  async insert(ctx: RequestContext, tx: Tx, id: string, { values, offerIds }: NewProfile): Promise<void> {
+  async insert(ctx: RequestContext, tx: Tx, id: string, { values, offerIds, repeated = [] }: NewProfile): Promise<void> {
     await tx.insertInto('guide').values({ id, ...values }).execute();
     await repository.setOffers(tx, id, [...offerIds]);
-    await stampProfile(tx, this.stamps, id, saidFields({ ...values, firstName: values.first_name, lastName: values.last_name }), ctx.now());
+    const said = saidFields({ ...values, firstName: values.first_name, lastName: values.last_name });
+    await stampProfile(tx, this.stamps, id, said.filter((field) => !repeated.includes(field)), ctx.now());
     await this.audit.recordFor(ctx, tx, { action: 'guide.created', subjectType: 'guide', subjectId: id, after: { languages: values.languages, offerIds } });
   }
 

@@ -120,7 +120,8 @@ export class CouplingService {
       const named = namesOf(row.requested_name ?? '');
       const names = { firstName: createGuide.firstName ?? named.firstName, lastName: createGuide.lastName ?? named.lastName };
       // Answered already: the name asked for is gone, and nothing is made any more.
-      const profile = row.state === 'REQUESTED' ? this.guides.checkProfile({ ...createGuide, ...names }, 'input.createGuide') : undefined;
+      const repeated = (['firstName', 'lastName'] as const).filter((field) => createGuide[field] === undefined || createGuide[field] === null);
+      const profile = row.state === 'REQUESTED' ? { ...this.guides.checkProfile({ ...createGuide, ...names }, 'input.createGuide'), repeated } : undefined;
       return { guideId: stableId(`${row.id}|acceptCoupling|createGuide`), profile };
     }
     if (!guideId || !isUuid(guideId)) throw notFound('input.guideId');

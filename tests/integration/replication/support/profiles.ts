@@ -47,13 +47,13 @@ export function sharedState(house: ReplicatingHouse, guideId: string): Promise<u
   );
 }
 
-/** Resolves once all houses hold the same of their guide, and nothing waits anywhere. */
+/** Resolves once all houses hold the same of their guide, and nothing of that waits anywhere. */
 export async function agreed(places: readonly (readonly [ReplicatingHouse, string])[], timeoutMs?: number): Promise<void> {
   let seen: string[] = [];
   await until(async () => {
     seen = await Promise.all(places.map(async ([house, guideId]) => JSON.stringify(await sharedState(house, guideId))));
     const waiting = await Promise.all(places.map(([house]) => house.waiting()));
-    return new Set(seen).size === 1 && waiting.every((rows) => rows.length === 0);
+    return new Set(seen).size === 1 && waiting.flat().every(({ kind }) => kind !== 'PROFILE' && kind !== 'RULE');
   }, timeoutMs).catch(async (error: unknown) => {
     throw new Error(`they do not agree:\n${seen.join('\n')}\n${JSON.stringify(await Promise.all(places.map(([house]) => house.waiting())))}`, { cause: error });
   });
