@@ -55,6 +55,7 @@ export async function plantHouse(databaseUrl: string, secret: string, plan: Hous
       await seed.guides(plan.guides);
       await seed.accounts(plan.accounts);
       await seed.bookings(plan.bookings);
+      await seed.availabilityRules(plan.rules);
     });
   } finally {
     await seed.close();

@@ -1,5 +1,5 @@
 import { Temporal } from 'temporal-polyfill';
-import type { SeedAccount, SeedBooking, SeedCoupling, SeedGuide, SeedOffer } from '../seed/records.js';
+import type { SeedAccount, SeedAvailabilityRule, SeedBooking, SeedCoupling, SeedGuide, SeedOffer } from '../seed/records.js';
 import { type House, HOUSES, LINKED_PAIRS } from './houses.js';
 import { customerOf, emailOf, NOTES, PEOPLE, type Person, phoneOf } from './people.js';
 import { Random } from './random.js';
@@ -26,6 +26,7 @@ export interface HousePlan {
   offers: With<SeedOffer, 'id'>[];
   accounts: SeedAccount[];
   bookings: SeedBooking[];
+  rules: SeedAvailabilityRule[];
   /** Towards each linked house; the link is known when it has been made. */
   couplings: (Omit<SeedCoupling, 'link'> & { partnerCode: string })[];
 }
@@ -79,11 +80,30 @@ export function planSeason(today: string): HousePlan[] {
       offers,
       accounts: planAccounts(house, crew),
       bookings: planBookings(house, offers, crew, today, random),
+      rules: [],
       couplings: [],
     };
   });
   planCouplings(plans, crews, mintedAt, random);
+  for (const plan of plans) plan.rules.push(...planRules(plan, today, random));
   return plans;
+}
+
+const WEEKDAYS = ['MO', 'TU', 'WE', 'TH', 'FR', 'SA', 'SU'];
+
+/** Whoever guides in a house is available while it is open, holidays aside. */
+function planRules({ house, guides }: HousePlan, today: string, random: Random): SeedAvailabilityRule[] {
+  const first = Temporal.PlainDate.from(today).subtract({ days: DAYS_BACK });
+  return guides.map(({ id }) => ({
+    id: random.uuid(),
+    guideId: id,
+    startTime: `${String(house.opensAt).padStart(2, '0')}:00`,
+    durationMinutes: (house.closesAt - house.opensAt) * 60,
+    rrule: `FREQ=WEEKLY;BYDAY=${WEEKDAYS.filter((_, index) => index + 1 !== house.closedOn).join(',')}`,
+    validFrom: first.toString(),
+    skipsHolidays: true,
+    createdAt: new Date(Date.parse(today) - DAY_MS),
+  }));
 }
 
 /** One administrator, two staff, every coupled guide and the first three of the others. */

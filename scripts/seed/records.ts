@@ -72,6 +72,22 @@ export interface SeedBooking {
   createdAt?: Date;
 }
 
+/** Recurring availability, made in this instance: its code, zone and the time of making are part of it. */
+export interface SeedAvailabilityRule {
+  id?: string;
+  guideId: string;
+  /** `09:00`, on a quarter of an hour. */
+  startTime: string;
+  durationMinutes: number;
+  /** As `checkRule` of the availability module gives it. */
+  rrule: string;
+  /** `2026-03-29`. */
+  validFrom: string;
+  skipsHolidays?: boolean;
+  /** Default: now. */
+  createdAt?: Date;
+}
+
 export interface SeedCoupling {
   /** The same on both sides of the link: plant one row in each of the two databases. */
   id: string;

@@ -4,8 +4,8 @@ import pg from 'pg';
 import { hashPassword } from '../../instance-server/modules/identity/passwords.js';
 import { InstanceSecret } from '../../instance-server/platform/crypto.js';
 import { roleUrl } from '../../instance-server/platform/database/roles.js';
-import type { Planted, PlantedBooking, SeedAccount, SeedBooking, SeedCoupling, SeedGuide, SeedOffer } from './records.js';
-import { ACCOUNTS, ASSIGNMENTS, BOOKINGS, COUPLINGS, COUPLING_CHECK, COUPLED_GUIDES, CUSTOMERS, GUIDE_OFFERS, GUIDES, LINKS_CHANGED, OFFERS, ROLES } from './statements.js';
+import type { Planted, PlantedBooking, SeedAccount, SeedAvailabilityRule, SeedBooking, SeedCoupling, SeedGuide, SeedOffer } from './records.js';
+import { ACCOUNTS, ASSIGNMENTS, AVAILABILITY_RULES, BOOKINGS, COUPLINGS, COUPLING_CHECK, COUPLED_GUIDES, CUSTOMERS, GUIDE_OFFERS, GUIDES, LINKS_CHANGED, OFFERS, ROLES } from './statements.js';
 
 export type * from './records.js';
 
@@ -26,6 +26,7 @@ export interface Seed {
   accounts(accounts: readonly SeedAccount[]): Promise<Planted[]>;
   booking(booking: SeedBooking): Promise<PlantedBooking>;
   bookings(bookings: readonly SeedBooking[]): Promise<PlantedBooking[]>;
+  availabilityRules(rules: readonly SeedAvailabilityRule[]): Promise<Planted[]>;
   /** @throws when the instance has no such link */
   coupling(coupling: SeedCoupling): Promise<Planted>;
   couplings(couplings: readonly SeedCoupling[]): Promise<Planted[]>;
@@ -168,6 +169,23 @@ class DatabaseSeed implements Seed {
         await this.#insert(ASSIGNMENTS, batch.flatMap(({ assignments }) => assignments));
       }
       return planned.map(({ booking, assignments }) => ({ id: booking.id, assignmentIds: assignments.map(({ id }) => id) }));
+    });
+  }
+
+  availabilityRules(rules: readonly SeedAvailabilityRule[]): Promise<Planted[]> {
+    const rows = rules.map((rule) => ({
+      id: rule.id ?? randomUUID(),
+      guide_id: rule.guideId,
+      start_time: rule.startTime,
+      duration_minutes: rule.durationMinutes,
+      rrule: rule.rrule,
+      valid_from: rule.validFrom,
+      skips_holidays: rule.skipsHolidays ?? false,
+      created_at: rule.createdAt ?? new Date(),
+    }));
+    return this.#whole(async () => {
+      await this.#insert(AVAILABILITY_RULES, rows);
+      return rows.map(({ id }) => ({ id }));
     });
   }
 

@@ -25,6 +25,12 @@ export const BOOKINGS = `
          r.cancel_reason, r.cancel_origin, r.cancelled_at, r.created_at, r.updated_at
   from json_populate_recordset(null::booking, $1) r left join offer o on o.id = r.offer_id`;
 
+export const AVAILABILITY_RULES = `
+  insert into availability_rule (id, guide_id, origin, time_zone, start_time, duration_minutes, rrule, valid_from, skips_holidays, stamp, holidays_stamp, created_at, updated_at)
+  select r.id, r.guide_id, s.code, s.time_zone, r.start_time, r.duration_minutes, r.rrule, r.valid_from, r.skips_holidays, t.stamp, t.stamp, r.created_at, r.created_at
+  from json_populate_recordset(null::availability_rule, $1) r cross join settings s
+  cross join lateral (select lpad(floor(extract(epoch from r.created_at) * 1000)::bigint::text, 15, '0') || '-00000000-' || s.code as stamp) t`;
+
 const COUPLING_ROWS = `json_to_recordset($1) as r (
     id uuid, link_id uuid, partner_code text, guide_id uuid, global_id text, minted_at timestamptz, requested_here boolean, since timestamptz)`;
 const LIVING_LINK = `link l on l.state <> 'ENDED' and (l.id = r.link_id or l.partner_code = r.partner_code)`;
