@@ -26,7 +26,7 @@ import {
   PartnerClient,
   PartnerService,
 } from './modules/links/index.js';
-import { AssignmentKind, CouplingKind, Delivery, DrainLocks, Drains, Heartbeats, kindsOf, Memory, SyncMetrics, SyncReceipt } from './modules/replication/index.js';
+import { AssignmentKind, CouplingKind, Replication } from './modules/replication/index.js';
 import { SettingsResolver, SettingsStore } from './modules/settings/index.js';
 import {
   BookingRequestsResolver,
@@ -102,25 +102,19 @@ export async function composeInstance(config: InstanceConfig, logger: Logger, cl
   const linkNotices = new LinkNotices(database, directory, partners, clock);
   const links = new LinkService(database, directory, partners, linkKeys, linkNotices, endings, settings, audit, clock, ownEndpoint);
   // What replicates, by the modules it is of; and what partners may ask for, likewise.
-  const kinds = kindsOf([
-    new CouplingKind(couplingStates, clock),
-    new AssignmentKind(config.LIMIT_FOREIGN_BOOKINGS),
-    new ProfileKind(stamps, audit, code),
-    new RuleKind(stamps, audit, code),
-  ]);
-  const syncMetrics = new SyncMetrics();
-  const memory = new Memory(logger);
-  const heartbeats = new Heartbeats(database, partners, memory, clock, config.SYNC_HEARTBEAT_MS);
-  const delivery = new Delivery(database, partners, kinds, memory, syncMetrics, clock);
-  const drains = new Drains(database, directory, delivery, heartbeats, new DrainLocks(database.workerUrl), events, clock, logger);
-  const receipt = new SyncReceipt(kinds, memory, syncMetrics, ({ id }) => {
-    heartbeats.heard(id);
-    drains.wake(id, true);
-  });
+  const replication = new Replication(
+    { database, directory, partners, events, clock, logger, heartbeatMs: config.SYNC_HEARTBEAT_MS, digestMs: config.SYNC_DIGEST_MS },
+    [
+      new CouplingKind(couplingStates, clock),
+      new AssignmentKind(config.LIMIT_FOREIGN_BOOKINGS),
+      new ProfileKind(stamps, audit, code),
+      new RuleKind(stamps, audit, code),
+    ],
+  );
   const partnerActions: PartnerActions = new Map([
     ...new CouplingActions(directory, audit, endings, couplingStates, code).actions(),
     ...linkKeys.actions(),
-    ...receipt.actions(),
+    ...replication.actions,
   ]);
   const partnerService = new PartnerService(database, directory, verifier, clock, code, partnerActions);
 
@@ -169,8 +163,7 @@ export async function composeInstance(config: InstanceConfig, logger: Logger, cl
     couplingLifeCycle,
     couplingStates,
     partnerService,
-    drains,
-    syncMetrics,
+    replication,
     container: {
       get(cls: unknown): object {
         const found = resolvers.get(cls as ResolverClass);
@@ -179,7 +172,7 @@ export async function composeInstance(config: InstanceConfig, logger: Logger, cl
       },
     },
     async close(): Promise<void> {
-      await drains.stop();
+      await replication.drains.stop();
       await events.close();
       await partners.close();
       await database.close();

@@ -48,6 +48,8 @@ const environment = z.object({
     .transform((list) => list.split(',').map((origin) => origin.trim()).filter(Boolean)),
   INTROSPECTION: z.stringbool().optional(),
   IDEMPOTENCY_RETENTION_HOURS: integer(48, 1, 24 * 365),
+  SYNC_DIGEST_MS: integer(600_000, 100, 86_400_000),
+  TOMBSTONE_RETENTION_DAYS: integer(90, 1, 3_650),
   SYNC_HEARTBEAT_MS: integer(10_000, 100, 60_000),
   LIMIT_FOREIGN_BOOKINGS: integer(2_000, 1, 1_000_000),
   LIMIT_BODY_BYTES: integer(100_000, 1_000, 10_000_000),

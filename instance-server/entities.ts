@@ -14,7 +14,7 @@ import {
   SigningKeyEntity,
 } from './modules/identity/session.entity.js';
 import { CouplingEntity, LinkEntity, LinkKeyEntity, UsedTokenEntity } from './modules/links/link.entity.js';
-import { ForeignBookingEntity, OutboxEntity, SyncPeerEntity, SyncStateEntity } from './modules/replication/replication.entity.js';
+import { ForeignBookingEntity, LostBookingEntity, OutboxEntity, SyncPeerEntity, SyncStateEntity } from './modules/replication/replication.entity.js';
 import { SettingsEntity } from './modules/settings/settings.entity.js';
 import { GuideLimitsEntity, GuideRequestEntity } from './modules/staffing/staffing.entity.js';
 import { IdempotencyKeyEntity } from './platform/idempotency.entity.js';
@@ -54,6 +54,7 @@ export const entities = [
   SyncPeerEntity,
   OutboxEntity,
   ForeignBookingEntity,
+  LostBookingEntity,
 ] as const;
 
 /** Tables and columns as the query builder knows them, inferred from the definitions above. */

@@ -16,7 +16,7 @@ const CRONTAB = '10 * * * * clean-up\n* * * * * sweep\n* * * * * tell-partners';
 
 /** Background work of this process: any number of replicas share it through the database. */
 export async function startJobs(instance: Instance, config: InstanceConfig, logger: Logger): Promise<{ stop(): Promise<void> }> {
-  const { database, clock, settings, drains } = instance;
+  const { database, clock, settings, replication } = instance;
   const mailer = createMailer({ smtpUrl: config.SMTP_URL, directory: config.MAIL_DIRECTORY, from: config.MAIL_FROM });
 
   const tasks: TaskList = {
@@ -55,7 +55,7 @@ export async function startJobs(instance: Instance, config: InstanceConfig, logg
         throw new Error('the mail server did not take the mail');
       });
     },
-    sweep: () => drains.sweep(),
+    sweep: () => replication.drains.sweep(),
     async 'tell-partners'() {
       await instance.linkNotices.tellDue();
       await instance.linkKeys.handOverAll();
@@ -64,6 +64,9 @@ export async function startJobs(instance: Instance, config: InstanceConfig, logg
       const now = clock.now();
       const retention = new Date(now.getTime() - config.IDEMPOTENCY_RETENTION_HOURS * 3_600_000);
       await database.worker.sql.deleteFrom('idempotency_key').where('created_at', '<', retention).execute();
+      // An origin sends what its records are now, never what they were: a late delivery of what is removed here says again that it ended.
+      const kept = new Date(now.getTime() - config.TOMBSTONE_RETENTION_DAYS * 86_400_000);
+      await database.worker.sql.deleteFrom('foreign_booking').where('ended', '=', true).where('ended_at', '<', kept).execute();
       await database.worker.sql.deleteFrom('used_token').where('expires_at', '<', now).execute();
       await removeOldKeys(database.worker.sql, now);
       await database.worker.sql.deleteFrom('session').where('expires_at', '<', now).execute();

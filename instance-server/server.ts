@@ -50,7 +50,7 @@ export async function startInstance(config: InstanceConfig, logger: Logger, cloc
   });
   const metrics = new Registry();
   instanceMetrics(app, metrics);
-  instance.syncMetrics.register(metrics);
+  instance.replication.metrics.register(metrics);
   app.addHook('onRequest', async (request, reply) => {
     void reply.header('x-request-id', request.id).header('cache-control', 'no-store').header('x-content-type-options', 'nosniff');
   });
@@ -66,7 +66,7 @@ export async function startInstance(config: InstanceConfig, logger: Logger, cloc
   const { port } = app.server.address() as AddressInfo;
   ownUrl = `http://${config.HOST.includes(':') ? `[${config.HOST}]` : config.HOST}:${port}`;
   const jobs = await startJobs(instance, config, logger);
-  instance.drains.start();
+  instance.replication.drains.start();
 
   return {
     url: ownUrl,

@@ -69,3 +69,36 @@ create trigger link_to_sync_peer after insert or update on link for each row
 -- Links and couplings of the release before.
 insert into sync_peer (link_id) select id from link where state = 'ACTIVE' on conflict do nothing;
 select outbox_fill_coupling(id) from coupling where state = 'ACTIVE' order by id;
+
+-- What a partner still holds of this house that a restore has taken from it: times and titles of its own. Staff let them go one by one;
+-- those let go are sent as ended ones, and so is what a partner holds of us that never was.
+create table "lost_booking" ("coupling_id" uuid not null, "id" uuid not null, "guide_id" uuid not null, "start_at" timestamptz(3) not null, "end_at" timestamptz(3) not null, "offer_title" varchar(200) null, "kind" varchar(16) not null, "version" int not null, "found_at" timestamptz(3) not null, "released_at" timestamptz(3) null, primary key ("coupling_id", "id"));
+create index "lost_booking_id_index" on "lost_booking" ("id");
+alter table "lost_booking" add constraint "lost_booking_coupling_id_foreign" foreign key ("coupling_id") references "coupling" ("id");
+alter table "lost_booking" add constraint "lost_booking_guide_id_foreign" foreign key ("guide_id") references "guide" ("id");
+grant select, insert, update, delete on lost_booking to lotse_worker;
+-- Not the coupling: it would tell who holds it.
+grant select (id, guide_id, start_at, end_at, offer_title, kind, found_at, released_at) on lost_booking to lotse_app;
+
+create function release_lost_booking(p_id uuid, p_now timestamptz) returns void
+language plpgsql security definer set search_path = pg_catalog, public
+as $$
+begin
+  perform 1 from public.guide g where g.id in (select l.guide_id from public.lost_booking l where l.id = p_id) order by g.id for no key update;
+  update public.lost_booking set released_at = p_now where id = p_id and released_at is null;
+  perform public.outbox_put(c.link_id, c.id, 'ASSIGNMENT', l.id)
+  from public.lost_booking l join public.coupling c on c.id = l.coupling_id
+  where l.id = p_id and c.state = 'ACTIVE' order by c.id;
+end
+$$;
+revoke all on function release_lost_booking(uuid, timestamptz) from public;
+grant execute on function release_lost_booking(uuid, timestamptz) to lotse_app, lotse_worker;
+
+-- A copy that is not what it should be, at a version that is not below ours, is beaten by a greater one. Callers hold the guide's lock.
+create function outrun_assignment(p_id uuid, p_version int) returns void
+language sql security definer set search_path = pg_catalog, public
+as $$
+  update public.guide_assignment set version = greatest(version, p_version) + 1 where id = p_id
+$$;
+revoke all on function outrun_assignment(uuid, int) from public;
+grant execute on function outrun_assignment(uuid, int) to lotse_worker;

@@ -18,7 +18,7 @@ const KNOWN_TO_MIGRATIONS_ALONE: readonly RegExp[] = [
   /^alter table "(foreign_booking|sync_state)" drop constraint "(foreign_booking_interval|sync_state_single_row)";$/,
   /^drop trigger if exists "(coupling_to_outbox_(insert|update)|link_to_sync_peer)" on "(coupling|link)";$/,
   /^drop function if exists "(coupling_coupling_to_outbox_(insert|update)|link_link_to_sync_peer)_fn"\(\);$/,
-  /^drop function if exists "(outbox_fill_coupling|outbox_records_assignment|coupling_to_outbox|link_to_sync_peer)"\([a-z ,[\]]*\);$/,
+  /^drop function if exists "(outbox_fill_coupling|outbox_records_assignment|release_lost_booking|outrun_assignment|coupling_to_outbox|link_to_sync_peer)"\([a-z ,[\]]*\);$/,
   /^drop trigger if exists "(offer_title_to_assignments|assignment_to_outbox_(insert|update))" on "(offer|guide_assignment)";$/,
   /^drop trigger if exists "(coupling_state_to_outbox|coupling_purge|link_purge)" on "(coupling|link)";$/,
   /^drop function if exists "(coupling_coupling_state_to_outbox|coupling_coupling_purge|link_link_purge)_fn"\(\);$/,

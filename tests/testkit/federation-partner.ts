@@ -142,6 +142,7 @@ export class FakePartner {
       this.#delivered = { number, id };
       return { number, answers: [] };
     }
+    if (path === '/partner/v1/sync/digest') return { comparable: true, different: [], older: [] };
     if (path !== '/partner/v1/sync/heartbeat') return { ok: true };
     return { incarnation: 1, release: 2, sent: { number: 0, id: null }, acked: 0, received: { incarnation, ...this.#delivered }, complete: true };
   }

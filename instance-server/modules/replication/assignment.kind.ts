@@ -3,16 +3,14 @@ import { z } from 'zod';
 import type { Tx } from '../../platform/database/database.js';
 import { type InstanceEvent, publishAll } from '../../platform/events/events.js';
 import type { KnownLink } from '../links/index.js';
+import { AssignmentComparison } from './assignment.comparison.js';
+import { assignmentFields, isInterval } from './assignment.facts.js';
 import { ItemRefusal, type Receipt, type RecordName, type ReplicatedKind } from './kinds.js';
 
 const DAY_MS = 86_400_000;
-/** Longest interval that is one at all; see the limits below for what is taken. */
-const MAX_INTERVAL_MS = 366 * DAY_MS;
 /** What a partner may take a guide for: a hostile one must not block him for ever. */
 const MAX_LENGTH_MS = 31 * DAY_MS;
 const HORIZON_MS = 5 * 366 * DAY_MS;
-
-const instant = z.iso.datetime({ precision: 3 }).refine((text) => text >= '1970-01-01' && text < '2200-01-01');
 
 /** All that is ever said of a guide's booking. Source: DOMAIN §2 "What leaves an instance". */
 const schema = z
@@ -20,14 +18,11 @@ const schema = z
     kind: z.literal('ASSIGNMENT'),
     couplingId: z.uuid(),
     recordId: z.uuid(),
-    start: instant,
-    end: instant,
-    title: z.string().max(200).regex(/^\P{Cc}*$/u).nullable(),
-    booking: z.enum(['BOOKING', 'BLOCK']),
+    ...assignmentFields,
     version: z.int().min(1).max(2_147_483_647),
     ended: z.boolean(),
   })
-  .refine(({ start, end }) => Date.parse(end) > Date.parse(start) && Date.parse(end) - Date.parse(start) <= MAX_INTERVAL_MS);
+  .refine(isInterval);
 
 export type AssignmentItem = z.infer<typeof schema>;
 
@@ -43,6 +38,7 @@ export class AssignmentKind implements ReplicatedKind<AssignmentItem> {
   readonly order = 2;
   readonly whilePaused = false;
   readonly schema = schema;
+  readonly comparison = new AssignmentComparison();
 
   /** `maxLiving`: future bookings that a partner may have of one guide here. */
   constructor(private readonly maxLiving: number) {}
@@ -52,7 +48,13 @@ export class AssignmentKind implements ReplicatedKind<AssignmentItem> {
       select coupling_id, id, start_at, end_at, offer_title, kind, version, ended
       from partner_assignment
       where link_id = ${link.id} and coupling_id = any(${[...new Set(records.map((record) => record.couplingId))]}::uuid[])
-        and id = any(${records.map((record) => record.recordId)}::uuid[])`.execute(tx);
+        and id = any(${records.map((record) => record.recordId)}::uuid[])
+      union all
+      select c.id, b.id, b.start_at, b.end_at, null, b.kind, b.version + 1, true
+      from lost_booking b join coupling c on c.id = b.coupling_id
+      where b.released_at is not null and c.link_id = ${link.id} and c.state = 'ACTIVE'
+        and b.coupling_id = any(${[...new Set(records.map((record) => record.couplingId))]}::uuid[])
+        and b.id = any(${records.map((record) => record.recordId)}::uuid[])`.execute(tx);
     return rows.map((row) => ({
       kind: 'ASSIGNMENT',
       couplingId: row.coupling_id,

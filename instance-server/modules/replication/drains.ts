@@ -7,6 +7,7 @@ import type { EventHub } from '../../platform/events/events.js';
 import { type LinkDirectory, PartnerRefusal } from '../links/index.js';
 import type { Delivery } from './delivery.js';
 import type { DrainLocks } from './drain-locks.js';
+import type { Digests } from './digests.js';
 import type { Heartbeats } from './heartbeats.js';
 import { outboxRepository as outbox } from './outbox.repository.js';
 import { peerRepository as peers } from './peer.repository.js';
@@ -68,6 +69,18 @@ class Drain {
   }
 }
 
+export interface DrainParts {
+  database: Database;
+  directory: LinkDirectory;
+  delivery: Delivery;
+  heartbeats: Heartbeats;
+  digests: Digests;
+  locks: DrainLocks;
+  events: EventHub;
+  clock: Clock;
+  logger: Logger;
+}
+
 /**
  * Responsible for delivering what waits: a drain for each open link, woken by changes, by the sweep and by time. A partner that is slow
  * or dead delays no other; there is no last attempt.
@@ -78,33 +91,25 @@ export class Drains {
   #unlisten: (() => void) | undefined;
   #stopped = false;
 
-  constructor(
-    private readonly database: Database,
-    private readonly directory: LinkDirectory,
-    private readonly delivery: Delivery,
-    private readonly heartbeats: Heartbeats,
-    private readonly locks: DrainLocks,
-    private readonly events: EventHub,
-    private readonly clock: Clock,
-    private readonly logger: Logger,
-  ) {}
+  constructor(private readonly parts: DrainParts) {}
 
   start(): void {
-    this.#unlisten = this.events.listen((event) => {
+    this.#unlisten = this.parts.events.listen((event) => {
       if (event.kind === 'outbox') this.wake(event.linkId);
       if (event.kind === 'links' || event.kind === 'gap') void this.#linksChanged().catch(() => undefined);
     });
-    this.#tick = setInterval(() => void this.#look().catch(() => undefined), Math.min(TICK_MS, this.heartbeats.everyMs / 2));
+    this.#tick = setInterval(() => void this.#look().catch(() => undefined), Math.min(TICK_MS, this.parts.heartbeats.everyMs / 2));
     this.#tick.unref();
     void this.sweep().catch(() => undefined);
   }
 
-  /** Heartbeats that are due; whoever answers one is delivered to. */
+  /** Heartbeats and comparisons that are due; whoever answers a heartbeat is delivered to. */
   async #look(): Promise<void> {
-    await this.directory.fresh();
-    for (const link of this.directory.open()) {
-      if (!this.heartbeats.isDue(link.id)) continue;
-      void this.heartbeats.beat(link).then(
+    await this.parts.directory.fresh();
+    for (const link of this.parts.directory.open()) {
+      if (this.parts.digests.isDue(link.id)) this.wake(link.id);
+      if (!this.parts.heartbeats.isDue(link.id)) continue;
+      void this.parts.heartbeats.beat(link).then(
         () => this.wake(link.id, true),
         (error: unknown) => this.#failed(link.id, error),
       );
@@ -127,36 +132,37 @@ export class Drains {
 
   /** Looks after every open link, whether or not anybody said that something waits. */
   async sweep(): Promise<void> {
-    await this.directory.fresh();
-    for (const link of this.directory.open()) this.wake(link.id);
+    await this.parts.directory.fresh();
+    for (const link of this.parts.directory.open()) this.wake(link.id);
   }
 
   /** Another state of a link or coupling: what was refused or waited for its sake is tried again. */
   async #linksChanged(): Promise<void> {
-    await this.directory.fresh();
-    for (const link of this.directory.open()) {
-      await outbox.retry(this.database.worker.sql, link.id, true);
+    await this.parts.directory.fresh();
+    for (const link of this.parts.directory.open()) {
+      await outbox.retry(this.parts.database.worker.sql, link.id, true);
       this.wake(link.id);
     }
   }
 
   async #drain(linkId: string): Promise<void> {
-    await this.directory.fresh();
-    const link = this.directory.byId(linkId);
+    await this.parts.directory.fresh();
+    const link = this.parts.directory.byId(linkId);
     if (!link?.isOpen) return;
     // Nothing is delivered before both sides know whether one of them has forgotten something.
-    if (!this.heartbeats.mayDeliver(linkId)) await this.heartbeats.beat(link);
-    if (!this.heartbeats.mayDeliver(linkId)) return;
+    if (!this.parts.heartbeats.mayDeliver(linkId)) await this.parts.heartbeats.beat(link);
+    if (!this.parts.heartbeats.mayDeliver(linkId)) return;
     // Whoever commits while this is let go is heard of by its event, and looked for again.
-    await this.locks.within(linkId, async () => {
-      while (!this.#stopped && (await this.delivery.step(link)) === 'MORE');
+    await this.parts.locks.within(linkId, async () => {
+      while (!this.#stopped && (await this.parts.delivery.step(link)) === 'MORE');
+      if (!this.#stopped && this.parts.digests.isDue(link.id)) await this.parts.digests.run(link);
     });
   }
 
   async #failed(linkId: string, error: unknown): Promise<void> {
     const code = codeOf(error);
-    this.logger.debug({ code, partner: this.directory.byId(linkId)?.partnerCode }, 'a delivery failed; it is tried again');
-    await peers.update(this.database.worker.sql, linkId, { last_error: code, last_error_at: this.clock.now() }).catch(() => undefined);
+    this.parts.logger.debug({ code, partner: this.parts.directory.byId(linkId)?.partnerCode }, 'a delivery failed; it is tried again');
+    await peers.update(this.parts.database.worker.sql, linkId, { last_error: code, last_error_at: this.parts.clock.now() }).catch(() => undefined);
   }
 
   async stop(): Promise<void> {
@@ -164,6 +170,6 @@ export class Drains {
     clearInterval(this.#tick);
     this.#unlisten?.();
     await Promise.all([...this.#drains.values()].map((drain) => drain.stop()));
-    await this.locks.close();
+    await this.parts.locks.close();
   }
 }

@@ -51,6 +51,8 @@ export class ItemRefusal extends Error {
  * newer than what is there. All methods run as the worker role, inside the caller's transaction.
  */
 export interface ReplicatedKind<T extends Item = Item> {
+  /** For kinds whose copies are compared with their origins from time to time. */
+  readonly comparison?: Comparison;
   /** Stored in the outbox and written on the wire. */
   readonly kind: T['kind'];
   /** Lower ones are sent first within a batch. */
@@ -73,6 +75,26 @@ export interface ReplicatedKind<T extends Item = Item> {
    * be locked first. Called for every batch with items of this kind that were answered; the answers are not believed beyond their schema.
    */
   answered?(tx: Tx, link: KnownLink, answers: readonly { item: T; answer: unknown }[]): Promise<void>;
+}
+
+/**
+ * How what a partner holds of one kind is compared with what its origin has, and made right. Both sides compute from the same facts;
+ * the origin compares only where nothing waits and the partner has applied all that was ever sent.
+ */
+export interface Comparison {
+  /** By coupling, for those that have living records: a text that is the same where both hold the same. */
+  digests(tx: Tx, link: KnownLink, couplingIds: readonly string[], side: 'ORIGIN' | 'COPY'): Promise<ReadonlyMap<string, string>>;
+  /** Couplings of the copy with living records that only an older incarnation of the origin knew, perhaps. */
+  older(tx: Tx, link: KnownLink, couplingIds: readonly string[]): Promise<readonly string[]>;
+  /** What the copy holds of one coupling, by record id, after the one given; of older incarnations or of the present one. */
+  held(tx: Tx, link: KnownLink, couplingId: string, older: boolean, after: string | null): Promise<readonly HeldRecord[]>;
+  readonly heldSchema: z.ZodType<HeldRecord>;
+  /** At the origin, with the guide's row locked: what differs waits to be sent, what it denies is ended. Gives the number of repairs. */
+  repair(tx: Tx, link: KnownLink, couplingId: string, held: readonly HeldRecord[], older: boolean, now: Date): Promise<number>;
+}
+
+export interface HeldRecord {
+  recordId: string;
 }
 
 /** Every kind this instance knows; an item of another kind is refused as MALFORMED. */

@@ -29,7 +29,11 @@ export function forgotten(ours: Standing, { received, acked = 0 }: Told): { sent
  * incarnation and a full transfer, both ways. Works in the caller's transaction, which holds no lock of a guide yet.
  */
 export class Memory {
-  constructor(private readonly logger: Logger) {}
+  constructor(
+    private readonly logger: Logger,
+    /** Everything is exchanged again: afterwards it is to be compared what partners hold. */
+    private readonly raised: () => void,
+  ) {}
 
   /** What we say of ourselves. @throws when the link is not in force */
   async say(tx: Tx, link: KnownLink): Promise<Heartbeat> {
@@ -82,6 +86,7 @@ export class Memory {
     this.logger.warn({ partner: link.partnerCode, incarnation }, 'a partner remembers what this instance has forgotten: it was restored from an older state; everything is exchanged again');
     await peers.raise(tx, incarnation);
     await peers.fill(tx);
+    this.raised();
   }
 
   async #standing(tx: Tx, link: KnownLink): Promise<Standing> {

@@ -54,3 +54,32 @@ export const unknownIncarnation = z.object({ incarnation: counter, number: count
 
 /** Understands everything of this file. */
 export const RELEASE = 2;
+
+/** Couplings whose digests go into one message. */
+export const MAX_DIGESTS = 300;
+
+/** `sync/digest`: what the sender, as origin, has of some couplings. Both read at a moment at which nothing was under way. */
+export const digestMessage = z.strictObject({
+  incarnation: positive,
+  /** The batch acknowledged last. */
+  number: counter,
+  kind: z.string().max(16),
+  /** Coupling and digest; empty for none. */
+  digests: z.array(z.tuple([z.uuid(), z.string().max(64)])).max(MAX_DIGESTS),
+});
+export type DigestMessage = z.infer<typeof digestMessage>;
+
+export const digestAnswer = z.object({
+  /** False while the receiver knows of another batch than the one named: ask again. */
+  comparable: z.boolean(),
+  different: z.array(z.uuid()).max(MAX_DIGESTS),
+  /** Where the receiver holds living records of an older incarnation, too. */
+  older: z.array(z.uuid()).max(MAX_DIGESTS),
+});
+
+/** `sync/inventory`: what the receiver holds of one coupling of the sender's records, page by page. */
+export const inventoryMessage = z.strictObject({ kind: z.string().max(16), couplingId: z.uuid(), older: z.boolean(), after: z.uuid().nullable() });
+export type InventoryMessage = z.infer<typeof inventoryMessage>;
+
+/** Empty when there is no more. */
+export const inventoryAnswer = z.object({ records: z.array(z.unknown()).max(MAX_DIGESTS) });

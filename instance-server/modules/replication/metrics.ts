@@ -11,9 +11,10 @@ export class SyncMetrics {
     registers: [],
   });
   readonly #applied = new Counter({ name: 'lotse_sync_applied_total', help: 'Records taken from a partner.', labelNames: ['partner', 'kind'], registers: [] });
+  readonly #repairs = new Counter({ name: 'lotse_sync_digest_repairs_total', help: 'Records that a partner held wrongly and that were sent again.', labelNames: ['partner'], registers: [] });
 
   register(registry: Registry): void {
-    for (const metric of [this.#delivered, this.#refused, this.#applied]) registry.registerMetric(metric);
+    for (const metric of [this.#delivered, this.#refused, this.#applied, this.#repairs]) registry.registerMetric(metric);
   }
 
   delivered({ partnerCode: partner }: KnownLink, kind: string, count: number): void {
@@ -26,5 +27,9 @@ export class SyncMetrics {
 
   applied({ partnerCode: partner }: KnownLink, kind: string, count: number): void {
     this.#applied.inc({ partner, kind }, count);
+  }
+
+  repaired({ partnerCode: partner }: KnownLink, count: number): void {
+    this.#repairs.inc({ partner }, count);
   }
 }

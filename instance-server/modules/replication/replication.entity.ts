@@ -86,3 +86,24 @@ export const ForeignBookingEntity = defineEntity({
   },
   indexes: [{ name: 'foreign_booking_calendar', properties: ['guide', 'startAt'] }],
 });
+
+/** What a partner still holds of this house after a restore has taken it away; one row for each coupling over which it is held. */
+export const LostBookingEntity = defineEntity({
+  name: 'LostBooking',
+  tableName: 'lost_booking',
+  properties: {
+    coupling: () => p.manyToOne(CouplingEntity).primary(),
+    /** The assignment's id, as this house gave it. */
+    id: p.uuid().primary().index(),
+    guide: () => p.manyToOne(GuideEntity),
+    startAt: p.datetime(3),
+    endAt: p.datetime(3),
+    offerTitle: p.string().length(200).nullable(),
+    /** BOOKING or BLOCK. */
+    kind: p.string().length(16),
+    /** The partner's; it is told of the end under the next one. */
+    version: p.integer(),
+    foundAt: p.datetime(3),
+    releasedAt: p.datetime(3).nullable(),
+  },
+});

@@ -93,8 +93,9 @@ export class ReplicatingHouse {
     );
   }
 
+  /** Assignments that wait for partners. */
   waiting(): Promise<{ kind: string; record_id: string; refused_code: string | null; attempts: number }[]> {
-    return this.records.query('select kind, record_id, refused_code, attempts from outbox order by seq');
+    return this.records.query(`select kind, record_id, refused_code, attempts from outbox where kind = 'ASSIGNMENT' order by seq`);
   }
 }
 
