@@ -48,6 +48,15 @@ export function instanceUnavailable(instance: string, reason: UnavailableReason,
   });
 }
 
+/**
+ * The same of one partner's part of a list. `replicaAge` is the age in seconds of home's copy of it, which is shown instead; null when
+ * home has no whole copy.
+ */
+export function partUnavailable(instance: string, reason: UnavailableReason, path: ErrorPath, replicaAge: number | null): GraphQLError {
+  const message = replicaAge === null ? `The part of instance ${instance} is missing.` : `The part of instance ${instance} is a copy.`;
+  return new GraphQLError(message, { path, extensions: { code: 'INSTANCE_UNAVAILABLE', instance, reason, replicaAge } });
+}
+
 const internalCode = 'INTERNAL_SERVER_ERROR';
 
 /** Codes clients may see: the stable ones, and those of the GraphQL-over-HTTP layer that say what is wrong with the request itself. */

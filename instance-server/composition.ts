@@ -2,9 +2,9 @@ import type { Logger } from 'pino';
 import type { InstanceConfig } from './config.js';
 import { FederationResolver } from './federation/federation.resolver.js';
 import { AuditResolver, AuditService } from './modules/audit/index.js';
-import { AssignmentService, BookingResolver, BookingService, GuideAssignmentResolver, PlacingService } from './modules/bookings/index.js';
+import { AssignmentService, BlockedGuideResolver, BookingResolver, BookingService, GuideAssignmentResolver, GuideBlockResolver, PlacingService } from './modules/bookings/index.js';
 import { AbsenceService, AvailabilityChangesResolver, AvailabilityResolver, AvailabilityService, HolidayService, IndividualAvailabilityService, RuleService } from './modules/availability/index.js';
-import { CalendarResolver, CalendarService } from './modules/calendar/index.js';
+import { CalendarReplicaAges, CalendarResolver, CalendarService } from './modules/calendar/index.js';
 import { OfferResolver, OfferService } from './modules/catalogs/index.js';
 import { ProfileKind, RuleKind } from './modules/convergence/index.js';
 import { GuideResolver, GuideService, ViewerGuideResolver } from './modules/guides/index.js';
@@ -91,7 +91,7 @@ export async function composeInstance(config: InstanceConfig, logger: Logger, cl
   const calendars = new CalendarService(database, guides, settings, events, sessions);
   const directory = new LinkDirectory(database, secret, clock, events);
   await directory.fresh();
-  const grants = new GrantService(directory, verifier, clock, code);
+  const grants = new GrantService(directory, verifier, clock, code, new CalendarReplicaAges(database, clock));
   const partners = new PartnerClient(clock, code);
   // A keeper that leaves hands its claims over; nobody keeps any yet.
   const endings = new CouplingEndings(audit, async () => undefined);
@@ -127,6 +127,8 @@ export async function composeInstance(config: InstanceConfig, logger: Logger, cl
     [GuideResolver, new GuideResolver(guides)],
     [ViewerGuideResolver, new ViewerGuideResolver(guides)],
     [BookingResolver, new BookingResolver(bookings, offers)],
+    [GuideBlockResolver, new GuideBlockResolver(bookings, guides)],
+    [BlockedGuideResolver, new BlockedGuideResolver(bookings)],
     [GuideAssignmentResolver, new GuideAssignmentResolver(guides)],
     [GuideTermsResolver, new GuideTermsResolver(new TermsService(database, audit, guides))],
     [GuideReleaseResolver, new GuideReleaseResolver(offers)],

@@ -5,7 +5,7 @@ import { buildSchema, type ContainerType } from 'type-graphql';
 import { FederationResolver } from './federation/federation.resolver.js';
 import { AuditResolver } from './modules/audit/index.js';
 import { AvailabilityChangesResolver, AvailabilityResolver } from './modules/availability/index.js';
-import { BookingResolver, GuideAssignmentResolver } from './modules/bookings/index.js';
+import { BlockedGuideResolver, BookingResolver, GuideAssignmentResolver, GuideBlockResolver } from './modules/bookings/index.js';
 import { CalendarResolver } from './modules/calendar/index.js';
 import { OfferResolver } from './modules/catalogs/index.js';
 import { GuideResolver, ViewerGuideResolver } from './modules/guides/index.js';
@@ -25,6 +25,8 @@ export const resolverClasses = [
   ViewerGuideResolver,
   BookingResolver,
   GuideAssignmentResolver,
+  GuideBlockResolver,
+  BlockedGuideResolver,
   GuideTermsResolver,
   GuideReleaseResolver,
   GuideRequestResolver,

@@ -30,6 +30,8 @@ const KNOWN_TO_MIGRATIONS_ALONE: readonly RegExp[] = [
   /^drop trigger if exists "(shared_bank_data_to_outbox|rule_to_outbox|coupling_leaves|coupling_vouches_(insert|update)|profile_stamp_to_outbox_(insert|update))" on "(guide|availability_rule|coupling|profile_stamp)";$/,
   /^drop function if exists "(guide_shared_bank_data_to_outbox|availability_rule_rule_to_outbox|coupling_coupling_(leaves|vouches_(insert|update))|profile_stamp_profile_stamp_to_outbox_(insert|update))_fn"\(\);$/,
   /^drop function if exists "(adopt_values|coupled_profiles|merge_profile|outbox_records_(profile|rule)|profile_logged|profile_of|profile_to_outbox|stamp_adopted|stamp_code)"\([a-z ,[\]]+\);$/,
+  /^drop trigger if exists "block_title_to_assignments" on "settings";$/,
+  /^drop function if exists "(settings_block_title_to_assignments_fn|block_title_to_assignments|foreign_bookings_of_id)"\([a-z ,[\]]*\);$/,
 ];
 
 /**

@@ -9,7 +9,7 @@ const pool = new pg.Pool({ connectionString: process.env.GUIDE_URL, max: 10 });
 const key = publicKeyFromJwk(JSON.parse(process.env.PUBLIC_JWK ?? '{}') as JsonWebKey);
 const SQL = {
   name: 'calendar_of_guide',
-  text: 'select id, start_at, end_at, offer_title, booking_id, customer_name, customer_email, customer_phone, party_size, language, notes from calendar_of_guide($1, $2, $3)',
+  text: 'select id, start_at, end_at, offer_title, kind, booking_id, customer_name, customer_email, customer_phone, party_size, language, notes, partner_code, partner_name, partner_url, as_of, disputed from calendar_of_guide($1, $2, $3)',
 };
 
 const server = createServer((request, response) => {

@@ -7,7 +7,7 @@ import { isRecord } from '../stitching/partner-answer.js';
 import { stitchedSelection, type StitchedSelection } from '../stitching/selection.js';
 import { collectFields } from '../stitching/shape.js';
 import { flagVariables, fragmentsOf, specialise, type Flags } from '../stitching/specialise.js';
-import { mergeParts, partErrors, type PartnerPart, type Stitcher } from '../stitching/stitcher.js';
+import { partErrors, type PartnerPart, type Stitcher } from '../stitching/stitcher.js';
 import { grantsField, type LoadedSupergraph } from '../supergraph.js';
 import { requestBody, writeBody, type RequestBody } from '../upstream/body.js';
 import type { Home, HomeAnswer } from '../upstream/home.js';
@@ -66,7 +66,7 @@ export class LinkedDataSource {
         });
       }),
     ]);
-    return merged(variant, representations, home, parts);
+    return merged(this.stitcher, variant, representations, home, parts);
   }
 
   private variant(query: string, coerced: Readonly<Record<string, unknown>>): LinkedVariant {
@@ -128,6 +128,7 @@ function readRepresentations(value: unknown): Representation[] {
 }
 
 function merged(
+  stitcher: Stitcher,
   { selections }: LinkedVariant,
   representations: readonly Representation[],
   home: HomeAnswer,
@@ -146,7 +147,7 @@ function merged(
       for (const list of selection.lists) errors.push(...home.errors.map((error) => ({ ...error, path: [...path, list.key] })));
     }
     if (!isRecord(entity)) return null;
-    mergeParts(selection, entity, parts[index] ?? []);
+    stitcher.mergeParts(selection, entity, parts[index] ?? []);
     errors.push(...partErrors(selection, parts[index] ?? [], path));
     return entity;
   });

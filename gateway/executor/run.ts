@@ -4,7 +4,7 @@ import { answerDirectory } from '../datasources/directory.js';
 import type { UpstreamError } from '../errors.js';
 import { grantsKey } from '../stitching/instrument.js';
 import { walk, type Locator } from '../stitching/locator.js';
-import { mergeParts, partErrors, type Stitcher } from '../stitching/stitcher.js';
+import { partErrors, type Stitcher } from '../stitching/stitcher.js';
 import type { Directory } from '../types.js';
 import { writeBody } from '../upstream/body.js';
 import type { Home, HomeAnswer } from '../upstream/home.js';
@@ -51,7 +51,7 @@ async function stitch(
     delete object[grantsKey];
     const merge = async () => {
       const parts = await stitcher.askPartners({ selection, grants, home, variables, coerced, requestId });
-      mergeParts(selection, object, parts);
+      stitcher.mergeParts(selection, object, parts);
       errors.push(...partErrors(selection, parts, path));
     };
     waiting.push(merge());

@@ -181,4 +181,4 @@ function object(key: string, name: string, fields: readonly string[]): FieldNode
 }
 
 const instanceNode = object(`${reservedPrefix}_instance`, 'instance', ['code']);
-const grantsNode = object(grantsKey, grantsField, ['instance', 'token', 'globalId']);
+const grantsNode = object(grantsKey, grantsField, ['instance', 'token', 'globalId', 'replicaAge']);

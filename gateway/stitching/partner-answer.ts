@@ -60,8 +60,8 @@ function readList(
 function readEntry({ asked }: StitchedList, range: QueriedRange | undefined, item: unknown): PartnerEntry {
   if (!isRecord(item)) throw malformed();
   const values: Record<string, unknown> = {};
-  for (const { name, check } of asked) {
-    const value = item[name];
+  for (const { name, check, otherwise } of asked) {
+    const value = item[name] === undefined ? otherwise : item[name];
     // Parsing below is the check of these two; doing it twice would be felt.
     if (name !== 'start' && name !== 'end' && !check(value)) throw malformed();
     values[name] = value;
@@ -74,8 +74,17 @@ function readEntry({ asked }: StitchedList, range: QueriedRange | undefined, ite
   return { id: values['id'] as string, start, values };
 }
 
+/** Whether the partner does not know what it was asked for: its schema is that of another release. */
+export function isOfOtherRelease({ errors }: UpstreamAnswer): boolean {
+  return Array.isArray(errors) && errors.some((error) => codeOf(error) === 'GRAPHQL_VALIDATION_FAILED');
+}
+
 function isRefusal(error: unknown): boolean {
-  return isRecord(error) && isRecord(error['extensions']) && refusals.has(error['extensions']['code']);
+  return refusals.has(codeOf(error));
+}
+
+function codeOf(error: unknown): unknown {
+  return isRecord(error) && isRecord(error['extensions']) ? error['extensions']['code'] : undefined;
 }
 
 function malformed(): UpstreamFailure {

@@ -14,15 +14,22 @@ import { leafCheck, type LeafCheck } from './leaf.js';
 import { collectFields, projectionOf, selectionSetsOf, type Projection, type ShapeField } from './shape.js';
 import { variablesOf } from './specialise.js';
 
+/** Age in seconds of home's copy that the client takes for a partner's own answer. */
+export const maxAgeArgument = 'maxReplicaAge';
+
 /** A key of a foreign entry and where its value comes from. */
 export type EntryKey =
   | { readonly key: string; readonly from: 'partner'; readonly name: string }
   | { readonly key: string; readonly from: 'gateway'; readonly value: unknown }
-  | { readonly key: string; readonly from: 'instance'; readonly projection: Projection };
+  | { readonly key: string; readonly from: 'instance'; readonly projection: Projection }
+  /** What home has noted of its copy of the entry. */
+  | { readonly key: string; readonly from: 'copy'; readonly otherwise: unknown };
 
 export interface AskedLeaf {
   readonly name: string;
   readonly check: LeafCheck;
+  /** What holds of the entries of a house that does not know the field; undefined where every house does. */
+  readonly otherwise: unknown;
 }
 
 /** One stitched list under one response key. */
@@ -34,6 +41,8 @@ export interface StitchedList {
   readonly partnerKey: string;
   /** The client's keys of a foreign entry, in order. */
   readonly keys: readonly EntryKey[];
+  /** Whether any of them comes from home's copy. */
+  readonly readsCopies: boolean;
   /** Keys in the home's entries that the client did not ask for, last first. */
   readonly hidden: readonly string[];
   /** Where the home's entries carry what merging needs. */
@@ -46,11 +55,22 @@ export interface StitchedList {
   readonly asked: readonly AskedLeaf[];
 }
 
+/** Arguments that tell the gateway something; partners are not told. */
+const gatewayArguments: ReadonlySet<string> = new Set([maxAgeArgument]);
+
+/** Fields that a house of the release before does not know, with what holds of its entries. */
+const newerFields: ReadonlyMap<string, unknown> = new Map([['kind', 'BOOKING']]);
+
+/** What the gateway says of an entry itself, so that no partner is asked. */
+const gatewayFields: ReadonlySet<string> = new Set(['origin', 'replicaAge', 'disputed']);
+
 /** All stitched lists selected on one object. */
 export interface StitchedSelection {
   readonly lists: readonly StitchedList[];
   /** Everything of the partner's request body up to the representation's id and between it and the variables. */
   readonly bodyStart: string;
+  /** The same for a house of the release before; undefined where it makes no difference. */
+  readonly olderBodyStart: string | undefined;
   /** Names of the client's variables the partner is sent. */
   readonly variables: readonly string[];
 }
@@ -73,11 +93,16 @@ export function stitchedSelection(
   }
   if (lists.length === 0) return undefined;
   const names = new Set<string>();
-  for (const { node } of lists) for (const argument of node.arguments ?? []) variablesOf(argument.value, names);
-  const query = partnerQuery(operation, parent, lists, names);
+  for (const { node } of lists) for (const argument of partnerArguments(node)) variablesOf(argument.value, names);
+  const bodyStart = (asked: (list: StitchedList) => readonly AskedLeaf[]): string => {
+    const query = partnerQuery(operation, parent, lists, names, asked);
+    return `{"query":${JSON.stringify(query)},"variables":{"${representationsVariable}":[{"__typename":${JSON.stringify(parent.name)},"id":`;
+  };
+  const isKnownToAll = ({ otherwise }: AskedLeaf): boolean => otherwise === undefined;
   return {
     lists,
-    bodyStart: `{"query":${JSON.stringify(query)},"variables":{"${representationsVariable}":[{"__typename":${JSON.stringify(parent.name)},"id":`,
+    bodyStart: bodyStart(({ asked }) => asked),
+    olderBodyStart: lists.every(({ asked }) => asked.every(isKnownToAll)) ? undefined : bodyStart(({ asked }) => asked.filter(isKnownToAll)),
     variables: [...names],
   };
 }
@@ -87,8 +112,9 @@ export function partnerBody(
   selection: StitchedSelection,
   globalId: string,
   variables: Readonly<Record<string, unknown>>,
+  bodyStart: string = selection.bodyStart,
 ): string {
-  let body = `${selection.bodyStart}${JSON.stringify(globalId)}}]`;
+  let body = `${bodyStart}${JSON.stringify(globalId)}}]`;
   for (const name of selection.variables) {
     const value = variables[name];
     if (value !== undefined) body += `,${JSON.stringify(name)}:${JSON.stringify(value)}`;
@@ -107,12 +133,14 @@ function stitchedList(
   const entry = collectFields(loaded.schema, fragments, entryType, selectionSetsOf(field));
   const visible = entry.filter(({ key }) => !key.startsWith(reservedPrefix));
   const instance = instanceKeys(loaded, fragments, entry);
+  const keys = visible.map((item) => entryKey(loaded, fragments, entryType, item));
   return {
     key: field.key,
     definition,
     node: field.nodes[0],
     partnerKey,
-    keys: visible.map((item) => entryKey(loaded, fragments, entryType, item)),
+    keys,
+    readsCopies: keys.some(({ from }) => from === 'copy'),
     hidden: entry.map(({ key }) => key).filter((key) => key.startsWith(reservedPrefix)).toReversed(),
     idKey: keyOf(entry, 'id'),
     startKey: keyOf(entry, 'start'),
@@ -131,6 +159,8 @@ function entryKey(
 ): EntryKey {
   if (name === '__typename') return { key, from: 'gateway', value: entryType.name };
   if (name === 'origin') return { key, from: 'gateway', value: 'FOREIGN' };
+  if (name === 'replicaAge') return { key, from: 'gateway', value: null };
+  if (name === 'disputed') return { key, from: 'copy', otherwise: false };
   if (name === 'instance') {
     const sets = nodes.flatMap((node) => (node.selectionSet === undefined ? [] : [node.selectionSet]));
     return { key, from: 'instance', projection: projectionOf(loaded.schema, fragments, type, sets) };
@@ -142,12 +172,12 @@ function entryKey(
 function askedLeaves(entryType: GraphQLObjectType, visible: readonly ShapeField[]): AskedLeaf[] {
   const names = new Set(['id', 'start', 'end']);
   for (const { name, type } of visible) {
-    if (name !== 'origin' && type !== undefined && isLeafType(type)) names.add(name);
+    if (!gatewayFields.has(name) && type !== undefined && isLeafType(type)) names.add(name);
   }
   const fields = entryType.getFields();
   return [...names].flatMap((name) => {
     const type = fields[name]?.type;
-    return type === undefined ? [] : [{ name, check: leafCheck(type) }];
+    return type === undefined ? [] : [{ name, check: leafCheck(type), otherwise: newerFields.get(name) }];
   });
 }
 
@@ -176,20 +206,25 @@ function partnerQuery(
   parent: GraphQLObjectType,
   lists: readonly StitchedList[],
   names: ReadonlySet<string>,
+  askedOf: (list: StitchedList) => readonly AskedLeaf[],
 ): string {
   const definitions = (operation.variableDefinitions ?? [])
     .filter((definition) => names.has(definition.variable.name.value))
     .map((definition) => print(definition));
-  const fields = lists.map(
-    ({ partnerKey, definition, node, asked }) =>
-      `${partnerKey}: ${definition.field}${printArguments(node.arguments)} { ${asked.map(({ name }) => name).join(' ')} }`,
-  );
+  const fields = lists.map((list) => {
+    const leaves = askedOf(list).map(({ name }) => name);
+    return `${list.partnerKey}: ${list.definition.field}${printArguments(partnerArguments(list.node))} { ${leaves.join(' ')} }`;
+  });
   return (
     `query (${[`$${representationsVariable}: [_Any!]!`, ...definitions].join(', ')}) ` +
     `{ _entities(representations: $${representationsVariable}) { ... on ${parent.name} { ${fields.join(' ')} } } }`
   );
 }
 
-function printArguments(nodes: readonly ArgumentNode[] | undefined): string {
-  return nodes === undefined || nodes.length === 0 ? '' : `(${nodes.map((node) => print(node)).join(', ')})`;
+function partnerArguments({ arguments: given }: FieldNode): readonly ArgumentNode[] {
+  return (given ?? []).filter(({ name }) => !gatewayArguments.has(name.value));
+}
+
+function printArguments(nodes: readonly ArgumentNode[]): string {
+  return nodes.length === 0 ? '' : `(${nodes.map((node) => print(node)).join(', ')})`;
 }

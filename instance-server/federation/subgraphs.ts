@@ -107,7 +107,7 @@ function linkedSdl(schema: GraphQLSchema, stitched: StitchedField[]): string {
         if (typeName === 'Mutation' || typeName === 'Subscription') return null;
         if (typeName !== owner) return withDirectives(config, {});
         if (name === 'linkedGrants') return withDirectives(config, { external: {} });
-        if (has(config.extensions, 'stitched')) return withDirectives(config, { requires: { fields: 'linkedGrants { globalId instance token }' } });
+        if (has(config.extensions, 'stitched')) return withDirectives(config, { requires: { fields: 'linkedGrants { globalId instance replicaAge token }' } });
         return name === key ? withDirectives(config, {}) : null;
       },
     });

@@ -34,6 +34,7 @@ const commands = {
     timeZone: z.string().optional(),
     locale: z.string().optional(),
     currency: z.string().optional(),
+    blockTitle: z.string().optional(),
   }),
   'keys/rotate': z.strictObject({}),
   'accounts/invite': z.strictObject({
@@ -174,6 +175,7 @@ export class OperatorApi {
       ...(timeZone && { time_zone: timeZone }),
       ...(input.locale !== undefined && { locale: checkLanguage(input.locale, 'locale') }),
       ...(input.currency !== undefined && { currency: checkCurrency(input.currency, 'currency') }),
+      ...(input.blockTitle !== undefined && { block_title: checkText(input.blockTitle, 'blockTitle', { max: 200 }) }),
     };
     const before = await settings.load();
     await database.worker.transaction(async (tx) => {

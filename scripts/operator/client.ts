@@ -65,6 +65,7 @@ export interface Settings {
   timeZone: string;
   locale: string;
   currency: string;
+  blockTitle: string;
 }
 
 export type SettingsChange = Partial<Omit<Settings, 'code'>>;

@@ -103,6 +103,7 @@ function addSettings(program: Command, open: Open, print: Print): void {
     .option('--time-zone <zone>', 'IANA time zone, such as Europe/Vienna; instants of existing bookings stay')
     .option('--locale <tag>', 'BCP 47 tag, such as de-AT')
     .option('--currency <code>', 'ISO 4217 code for new offers')
+    .option('--block-title <title>', 'what linked houses read of a guide who is blocked here, such as Not available')
     .addHelpText('after', details(`${NEEDS_KEY}. The code of an instance cannot be changed.`, 'settings set --time-zone Europe/Vienna --logo none --instance http://127.0.0.1:4101'))
     .action(async (given: SettingsChange) => {
       if (Object.keys(given).length === 0) throw new UsageError('Nothing to change; --help lists the settings.');

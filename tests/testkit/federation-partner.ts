@@ -39,7 +39,8 @@ const schema = buildSchema(`
   scalar DateTime
   scalar _Any
   input TimeRangeInput { start: DateTime!, end: DateTime! }
-  type CalendarEntry { id: ID!, start: DateTime!, end: DateTime!, offerTitle: String }
+  enum CalendarEntryKind { BOOKING BLOCK }
+  type CalendarEntry { id: ID!, start: DateTime!, end: DateTime!, kind: CalendarEntryKind!, offerTitle: String }
   type Guide { id: ID!, calendar(range: TimeRangeInput!): [CalendarEntry!]! }
   union _Entity = Guide
   type Query { _entities(representations: [_Any!]!): [_Entity]! }

@@ -6,7 +6,7 @@ import { projectRoot } from '../../instance-server/platform/project-root.js';
 import { connectInstances } from '../../scripts/operator/connect.js';
 import { Cleanup } from './cleanup.js';
 import { Canaries } from './federation-canaries.js';
-import { House, plantCoupling } from './federation-house.js';
+import { COUPLED, House, plantCoupling } from './federation-house.js';
 import { ServerProcess } from './federation-processes.js';
 import { createInstance, instanceEnvironment } from './instance.js';
 import { gatewayKey } from './keys.js';
@@ -88,6 +88,19 @@ async function plantGuides({ alpha, beta, gamma, delta }: Record<'alpha' | 'beta
   };
 }
 
+/** Resolves when every house has heard what the others have planted of its coupled guides. */
+async function replicated(houses: readonly House[]): Promise<void> {
+  for (const house of houses) {
+    const wanted = houses
+      .filter((other) => other !== house)
+      .flatMap((other) => Object.entries(COUPLED).flatMap(([name, codes]) => (codes.includes(house.code) && codes.includes(other.code) ? other.guide(name).bookings : [])))
+      .map(({ assignmentId }) => assignmentId)
+      .toSorted();
+    const held = async (): Promise<unknown> => (await house.records.query<{ id: string }>('select id from foreign_booking order by id')).map(({ id }) => id);
+    await until(async () => JSON.stringify(await held()) === JSON.stringify(wanted), `${house.code} has copies of all that the others planted`);
+  }
+}
+
 async function knows(gateway: ServerProcess, code: string): Promise<boolean> {
   const response = await fetch(`${gateway.url}/graphql`, {
     method: 'POST',
@@ -113,6 +126,7 @@ export async function startFederation({ gateway: gatewaySettings = {}, instance 
     const [alpha, beta, gamma, delta] = houses as [House, House, House, House];
     await Promise.all([connectInstances(alpha.operator, beta.operator), connectInstances(alpha.operator, gamma.operator), connectInstances(beta.operator, gamma.operator)]);
     const couplings = await plantGuides({ alpha, beta, gamma, delta });
+    await replicated([alpha, beta, gamma]);
 
     const registryFile = join(folder, 'registry.json');
     const registered: RegisteredInstance[] = houses.map(({ code, url }) => ({ code, endpoint: url }));

@@ -26,9 +26,10 @@ async function guarded<T>(guideId: string, range: TimeRange, work: () => Promise
 export class AssignmentService {
   constructor(private readonly audit: AuditService) {}
 
-  async make(ctx: RequestContext, tx: Tx, bookingId: string, guideId: string, range: TimeRange): Promise<string> {
+  /** Without a booking it is a block, which may have a note; the action log does not repeat that. */
+  async make(ctx: RequestContext, tx: Tx, bookingId: string | null, guideId: string, range: TimeRange, blockNote: string | null = null): Promise<string> {
     const assignment: LivingAssignment = { id: newId(), guideId, bookingId, start: range.start, end: range.end };
-    await guarded(guideId, range, () => repository.insertAssignment(tx, assignment));
+    await guarded(guideId, range, () => repository.insertAssignment(tx, assignment, blockNote));
     await this.audit.recordFor(ctx, tx, {
       action: 'assignment.created',
       subjectType: 'assignment',
@@ -51,13 +52,13 @@ export class AssignmentService {
     await publish(tx, { kind: 'calendar', guideId: assignment.guideId, assignmentId: assignment.id, change: 'UPDATED' });
   }
 
-  /** The interval stays, the content shown in calendars (offer, customer, notes) is another. */
+  /** The interval stays, the content shown in calendars (offer, customer, notes, the note of a block) is another. */
   async touch(tx: Tx, assignment: LivingAssignment): Promise<void> {
     await repository.moveAssignment(tx, assignment.id, assignment);
     await publish(tx, { kind: 'calendar', guideId: assignment.guideId, assignmentId: assignment.id, change: 'UPDATED' });
   }
 
-  async end(ctx: RequestContext, tx: Tx, assignment: LivingAssignment, reason: 'reset' | 'swapped' | 'cancelled' | 'deleted'): Promise<void> {
+  async end(ctx: RequestContext, tx: Tx, assignment: LivingAssignment, reason: 'reset' | 'swapped' | 'cancelled' | 'deleted' | 'unblocked'): Promise<void> {
     await repository.endAssignment(tx, assignment.id, ctx.now());
     await this.audit.recordFor(ctx, tx, {
       action: 'assignment.ended',

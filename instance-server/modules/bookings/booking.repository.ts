@@ -49,10 +49,14 @@ const toBooking = (row: BookingRow): Booking =>
 export interface LivingAssignment {
   id: string;
   guideId: string;
-  bookingId: string;
+  /** Null for a block. */
+  bookingId: string | null;
   start: Date;
   end: Date;
 }
+
+/** Of a booking, whatever else it is. */
+export type BookedAssignment = LivingAssignment & { bookingId: string };
 
 /** What a booking is before a change; customer and notes stay in the database. */
 export interface LockedBooking {
@@ -210,20 +214,22 @@ export const bookingRepository = {
     );
   },
 
-  async livingAssignments(tx: Tx, where: { bookingId: string } | { assignmentId: string }): Promise<LivingAssignment[]> {
+  async livingAssignments(tx: Tx, where: { bookingId: string } | { assignmentId: string }): Promise<BookedAssignment[]> {
     let query = tx.selectFrom('guide_assignment').select(['id', 'guide_id', 'booking_id', 'start_at', 'end_at']).where('ended_at', 'is', null);
     query = 'bookingId' in where ? query.where('booking_id', '=', where.bookingId) : query.where('id', '=', where.assignmentId);
     const rows = await query.orderBy('id').execute();
     return rows.flatMap((row) => (row.booking_id ? [{ id: row.id, guideId: row.guide_id, bookingId: row.booking_id, start: row.start_at, end: row.end_at }] : []));
   },
 
-  async insertAssignment(tx: Tx, assignment: LivingAssignment): Promise<void> {
+  async insertAssignment(tx: Tx, assignment: LivingAssignment, blockNote: string | null): Promise<void> {
     await tx
       .insertInto('guide_assignment')
       .values({
         id: assignment.id,
         guide_id: assignment.guideId,
         booking_id: assignment.bookingId,
+        kind: assignment.bookingId === null ? 'BLOCK' : 'BOOKING',
+        block_note: blockNote,
         start_at: assignment.start,
         end_at: assignment.end,
       })

@@ -1,4 +1,5 @@
 export { AssignmentService } from './assignment.service.js';
+export { BlockedGuideResolver, GuideBlockResolver } from './block.resolver.js';
 export { TimeRangeInput } from './booking.input.js';
 export { BookingResolver, GuideAssignmentResolver } from './booking.resolver.js';
 export { BookingService } from './booking.service.js';

@@ -8,6 +8,20 @@ export enum Origin {
   LOCAL = 'LOCAL',
   FOREIGN = 'FOREIGN',
 }
+/** The words `partner_assignment` uses. */
+export enum CalendarEntryKind {
+  BOOKING = 'BOOKING',
+  BLOCK = 'BLOCK',
+}
+registerEnumType(CalendarEntryKind, {
+  name: 'CalendarEntryKind',
+  description: 'Why a guide is taken.',
+  valuesConfig: {
+    BOOKING: { description: 'He leads a booking, or part of one.' },
+    BLOCK: { description: 'The house withholds him without a booking.' },
+  },
+});
+
 registerEnumType(Origin, {
   name: 'Origin',
   description: 'Whether an entry is of your own instance.',
@@ -20,10 +34,10 @@ registerEnumType(Origin, {
 @ObjectType({ description: 'The full record behind a calendar entry of your own instance.', simpleResolvers: true })
 @VisibleTo('GUIDE', 'STAFF', 'ADMINISTRATOR')
 export class CalendarDetails {
-  @Field(() => ID, { description: 'Id of the booking.' })
-  bookingId!: string;
+  @Field(() => ID, { nullable: true, description: 'Id of the booking; null for a block.' })
+  bookingId!: string | null;
 
-  @Field(() => Customer, { nullable: true, description: 'Who it is for.' })
+  @Field(() => Customer, { nullable: true, description: 'Who it is for; null for a block.' })
   customer!: Customer | null;
 
   @Field(() => Int, { nullable: true, description: 'Number of people.' })
@@ -32,7 +46,7 @@ export class CalendarDetails {
   @Field(() => String, { nullable: true, description: 'Language of the tour, BCP 47.' })
   language!: string | null;
 
-  @Field(() => String, { nullable: true, description: 'Notes of the house.' })
+  @Field(() => String, { nullable: true, description: 'Notes of the house; of a block, why he is withheld.' })
   notes!: string | null;
 }
 
@@ -51,7 +65,10 @@ export class CalendarEntry {
   @Field(() => Origin, { description: 'Own instance or a linked one.' })
   origin!: Origin;
 
-  @Field(() => String, { nullable: true, description: 'Public title of the offer.' })
+  @Field(() => CalendarEntryKind, { description: 'A booking, or a block.' })
+  kind!: CalendarEntryKind;
+
+  @Field(() => String, { nullable: true, description: 'Public title of the offer; of a block, the title its house gives to all blocks.' })
   offerTitle!: string | null;
 
   @Field(() => InstanceInfo, { nullable: true, description: 'The instance the booking is of.' })
@@ -60,6 +77,18 @@ export class CalendarEntry {
   @Field(() => CalendarDetails, { nullable: true, description: 'The full record when LOCAL, null when FOREIGN.' })
   @VisibleTo('GUIDE', 'STAFF', 'ADMINISTRATOR')
   details!: CalendarDetails | null;
+
+  @Field(() => Int, {
+    nullable: true,
+    description:
+      'Age in seconds of the copy this is read from, where the other house was not asked or did not answer: until then it is known to be true. Null for entries of your own instance and for what another house has answered itself.',
+  })
+  @VisibleTo('GUIDE', 'STAFF', 'ADMINISTRATOR')
+  replicaAge!: number | null;
+
+  @Field(() => Boolean, { description: 'Whether you have said of a FOREIGN entry that it is none of yours; it blocks you no longer then.' })
+  @VisibleTo('GUIDE', 'STAFF', 'ADMINISTRATOR')
+  disputed!: boolean;
 }
 
 export enum CalendarChangeKind {
@@ -87,6 +116,9 @@ export class CalendarChange {
 
   @Field(() => ID, { nullable: true, description: 'Id of the entry; null for REFETCH.' })
   entryId!: string | null;
+
+  @Field(() => InstanceInfo, { nullable: true, description: 'The instance the entry is of; ids are unique within it. Null for REFETCH.' })
+  instance!: InstanceInfo | null;
 
   @Field(() => CalendarEntry, { nullable: true, description: 'The entry as it is now; null for REMOVED and REFETCH.' })
   entry!: CalendarEntry | null;

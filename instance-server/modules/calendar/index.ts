@@ -1,2 +1,3 @@
 export { CalendarResolver } from './calendar.resolver.js';
 export { CalendarService } from './calendar.service.js';
+export { CalendarReplicaAges } from './replica-ages.js';

@@ -9,6 +9,11 @@ export const GRANT_SECONDS = 60;
 /** A grant is handed out again while it lives this long still: signing costs more than all else in issuing one. */
 const REUSE_MS = 30_000;
 
+/** How old, in seconds, the copies are that came over couplings; null for one whose copies are not whole. */
+export interface ReplicaAges {
+  of(couplingIds: readonly string[]): Promise<(number | null)[]>;
+}
+
 interface Issued {
   token: string;
   kid: string;
@@ -27,6 +32,7 @@ export class GrantService {
     private readonly verifier: TokenVerifier,
     private readonly clock: Clock,
     private readonly instanceCode: string,
+    private readonly replicaAges: ReplicaAges,
   ) {}
 
   /** One for each active coupling over an open link; none unless the viewer is this guide. */
@@ -34,10 +40,13 @@ export class GrantService {
     const { viewer } = ctx;
     if (viewer.kind !== 'ACCOUNT' || viewer.role !== 'GUIDE' || viewer.guideId !== guideId) return [];
     await this.directory.fresh();
-    return this.directory.openCouplingsOf(guideId).flatMap(({ coupling, link }) => {
+    const open = this.directory.openCouplingsOf(guideId);
+    if (open.length === 0) return [];
+    const ages = await this.replicaAges.of(open.map(({ coupling }) => coupling.id));
+    return open.flatMap(({ coupling, link }, index) => {
       if (!link.ownKey) return [];
       const token = this.#issue(coupling, link.partnerCode, link.ownKey);
-      return [{ instance: link.partnerCode, token, globalId: coupling.globalId }];
+      return [{ instance: link.partnerCode, token, globalId: coupling.globalId, replicaAge: ages[index] ?? null }];
     });
   }
 

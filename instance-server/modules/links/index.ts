@@ -4,7 +4,7 @@ export { type BeforeEnd, CouplingEndings } from './coupling.endings.js';
 export { CouplingLifeCycle, statusOf } from './coupling.lifecycle.js';
 export { CouplingService } from './coupling.service.js';
 export { CouplingStates } from './coupling.states.js';
-export { GrantService } from './grant.service.js';
+export { GrantService, type ReplicaAges } from './grant.service.js';
 export { type KnownCoupling, type KnownLink, LinkDirectory } from './link.directory.js';
 export { LinkKeys, removeOldKeys } from './link.keys.js';
 export { LinkNotices } from './link.notices.js';

@@ -46,4 +46,7 @@ export class InstanceSettings {
 
   @Field({ description: 'ISO 4217 code of prices.' })
   currency!: string;
+
+  @Field({ description: 'Title of all blocks of this house: what linked houses, and their guides, read of a time for which a guide is withheld.' })
+  blockTitle!: string;
 }

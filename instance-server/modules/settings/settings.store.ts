@@ -10,6 +10,8 @@ export interface Settings {
   timeZone: string;
   locale: string;
   currency: string;
+  /** What linked houses read of a block in place of an offer's title. */
+  blockTitle: string;
   version: number;
 }
 
@@ -39,6 +41,7 @@ export class SettingsStore {
       timeZone: row.time_zone,
       locale: row.locale,
       currency: row.currency,
+      blockTitle: row.block_title,
       version: row.version,
     };
     return this.#current;

@@ -25,6 +25,11 @@ export class BoundedFeed<T> implements AsyncIterableIterator<T> {
     else this.#items.push(item);
   }
 
+  /** Drops what waits. */
+  clear(): void {
+    this.#items = [];
+  }
+
   next(): Promise<IteratorResult<T>> {
     const item = this.#items.shift();
     if (item !== undefined) return Promise.resolve({ value: item, done: false });

@@ -81,7 +81,7 @@ test('every column that could hold a personal text holds a canary', async () => 
     guide_alias: 'global_id',
     guide_offer: 'age_groups languages',
     guide_request: 'age_group language state withdrawal',
-    guide_assignment: 'block_note kind verification',
+    guide_assignment: 'kind verification',
     idempotency_key: 'input_hash key mutation outcome',
     invitation: 'purpose token_hash',
     link: 'partner_code partner_endpoint partner_name partner_url scopes state',

@@ -2,7 +2,10 @@ import { type Answer, client } from '../../testkit/client.js';
 import { type CalendarEntry, type Federation, type House, RANGE, startFederation, until, wholeCalendar } from '../../testkit/federation.js';
 import { wsClient } from '../../testkit/socket.js';
 
-/* Instances die and freeze under load: it costs their own part alone, and they come back without anybody's help. */
+/*
+ * Instances die and freeze under load: their own part alone is shown from the copy of the guide's house, marked with its age, and they
+ * come back without anybody's help.
+ */
 
 let federation: Federation;
 beforeAll(async () => {
@@ -10,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => federation?.close());
 
-const ENTRY = 'id start end origin offerTitle instance { code name url } details { bookingId customer { name email phone } partySize language notes }';
+const ENTRY = 'id start end origin offerTitle instance { code name url } details { bookingId customer { name email phone } partySize language notes } replicaAge';
 const CALENDAR = `query ($range: TimeRangeInput!) { me { guide { calendar(range: $range) { ${ENTRY} } } } }`;
 const GUIDES = `query ($range: TimeRangeInput!) { guides { edges { node { calendar(range: $range) { ${ENTRY} } } } } }`;
 
@@ -27,8 +30,10 @@ interface Asker {
   readonly whole: CalendarEntry[];
 }
 
-const entriesOf = ({ data }: Answer<unknown>): CalendarEntry[] | undefined => {
-  const root = data as { me?: { guide: { calendar: CalendarEntry[] } }; guides?: { edges: { node: { calendar: CalendarEntry[] } }[] } } | null;
+type AgedEntry = CalendarEntry & { replicaAge: number | null };
+
+const entriesOf = ({ data }: Answer<unknown>): AgedEntry[] | undefined => {
+  const root = data as { me?: { guide: { calendar: AgedEntry[] } }; guides?: { edges: { node: { calendar: AgedEntry[] } }[] } } | null;
   return root?.me?.guide.calendar ?? root?.guides?.edges.flatMap(({ node }) => node.calendar);
 };
 
@@ -54,10 +59,16 @@ function faultOf({ home, whole }: Asker, answer: Answer<unknown>, missing: reado
     if (!isExpected) return `an error of another kind: ${answer.text}`;
     named.add(String(instance));
   }
-  // Without his home there is no answer at all; without another house, all but its part.
-  const expected = named.has(home.code) ? undefined : whole.filter(({ instance }) => !named.has(instance.code));
-  return JSON.stringify(entriesOf(answer)) === JSON.stringify(expected) ? undefined : `not what it should be: ${answer.text}`;
+  const entries = entriesOf(answer);
+  for (const { instance, replicaAge } of entries ?? []) {
+    if ((replicaAge !== null) !== named.has(instance.code)) return `marked wrongly: ${answer.text}`;
+  }
+  // Without his home there is no answer at all; without another house, its part is a copy.
+  const expected = named.has(home.code) ? undefined : whole;
+  return JSON.stringify(withoutAges(entries)) === JSON.stringify(expected) ? undefined : `not what it should be: ${answer.text}`;
 }
+
+const withoutAges = (entries: readonly AgedEntry[] | undefined): unknown => entries?.map(({ replicaAge: _, ...entry }) => entry);
 
 /** Clients that ask one after the other until they are told to stop. */
 class Load {
@@ -139,9 +150,36 @@ test('the others’ parts keep coming, complete and correct, while one instance 
   for (const asker of all) {
     await until(async () => {
       const answer = await client(gateway.url).query<unknown>(asker.document, { range: RANGE }, asker.token);
-      return answer.errors === undefined && JSON.stringify(entriesOf(answer)) === JSON.stringify(asker.whole);
+      return faultOf(asker, answer, []) === undefined;
     }, `${asker.name} sees everything again`);
   }
+});
+
+test('who is content with copies of some age is answered without the other houses: they may as well be dead', async () => {
+  const { alpha, beta, gamma, gateway } = federation;
+  const token = await alpha.guideToken('greta');
+  const AGED = CALENDAR.replace('($range', '($age: Int, $range').replace('(range: $range', '(range: $range, maxReplicaAge: $age');
+  const ask = (age: number) => client(gateway.url).query<unknown>(AGED, { range: RANGE, age }, token);
+  const codesOf = (answer: Answer<unknown>): (string | false)[] => entriesOf(answer)?.map(({ instance, replicaAge }) => replicaAge !== null && instance.code) ?? [];
+  const copied = [false, false, 'beta', 'beta', 'gamma', 'gamma'];
+  // Once the copies are known to be whole.
+  await until(async () => JSON.stringify(codesOf(await ask(86_400))) === JSON.stringify(copied), 'both houses’ parts are copies', 30_000);
+  beta.server.freeze();
+  await gamma.server.kill();
+  try {
+    const answer = await ask(86_400);
+    expect(answer.errors).toBeUndefined();
+    expect(codesOf(answer)).toEqual(copied);
+    expect(withoutAges(entriesOf(answer))).toEqual(wholeCalendar('greta', alpha, [beta, gamma]));
+    const live = await ask(0);
+    expect(live.errors?.map(({ extensions: { instance, replicaAge } }) => [instance, typeof replicaAge])).toEqual([['beta', 'number'], ['gamma', 'number']]);
+    expect(withoutAges(entriesOf(live))).toEqual(wholeCalendar('greta', alpha, [beta, gamma]));
+  } finally {
+    beta.server.thaw();
+    await gamma.server.start();
+  }
+  await until(async () => (await ask(0)).errors === undefined, 'both answer again');
+  expect(codesOf(await ask(0))).toEqual(copied.map(() => false));
 });
 
 test('whose own house is down hears that, and nothing else', async () => {

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { buildSchema, executeSync, parse } from 'graphql';
-import type { FakeInstance, Misbehaviour } from './support/fake-instance.js';
+import type { FakeEntry, FakeInstance, Misbehaviour } from './support/fake-instance.js';
 import { operation } from './support/operations.js';
 import { servedSdl } from './support/schema.js';
 import { TestFederation, coupledGuide, entries, wholeRange, type Answer, type Question, type TestGateway } from './support/test-gateway.js';
@@ -34,6 +34,10 @@ describe('the compiled executor and the stock one', () => {
     // Copies home holds of its partners: one that is still true, one of a booking that is gone.
     anna?.entries.push(...entries('anna-burg', 2, 2, 'burg'), ...entries('gone', 1, 7, 'burg'), ...entries('anna-chor', 1, 4, 'chor'));
     anna?.coupledIn.push('nowhere');
+    if (anna) {
+      anna.replicaAges = { burg: 20, chor: 90 };
+      anna.entries.push({ ...(entries('anna-burg', 3, 2, 'burg')[2] as FakeEntry), disputed: true });
+    }
     const environment = { BREAKER_FAILURES: '1000', LIMIT_ALIASES: '200', LIMIT_COST: '100000', LIMIT_DEPTH: '30', UPSTREAM_MAX_BYTES: '300000', UPSTREAM_TIMEOUT_MS: '20000', LIMIT_REQUEST_MS: '60000' };
     compiled = await federation.gateway({ ...environment, COMPILED_EXECUTOR: 'true' });
     stock = await federation.gateway({ ...environment, COMPILED_EXECUTOR: 'false' });
@@ -51,7 +55,7 @@ describe('the compiled executor and the stock one', () => {
     await fc.assert(
       fc.asyncProperty(
         operation,
-        fc.record({ yes: fc.boolean(), no: fc.option(fc.boolean(), { nil: undefined }), first: fc.constantFrom(0, 1, 2, null) }),
+        fc.record({ yes: fc.boolean(), no: fc.option(fc.boolean(), { nil: undefined }), first: fc.constantFrom(0, 1, 2, null), age: fc.constantFrom(undefined, null, -1, 0, 30, 100, 90_000) }),
         fc.oneof({ weight: 4, arbitrary: fc.constant('guide') }, { weight: 1, arbitrary: fc.constantFrom('otherGuide', 'staff', 'nobody') }),
         fc.tuple(
           fc.oneof({ weight: 8, arbitrary: fc.constant('none') }, { weight: 1, arbitrary: fc.constantFrom('notGraphQL', 'refused', 'tooLarge') }),
@@ -120,8 +124,8 @@ function inOrder({ query, variables }: Question, data: Answer['data']): string {
  */
 function comparable({ status, data, errors }: Answer) {
   const inShown = (errors ?? []).filter(({ path, extensions: { code } }) => code !== 'INSTANCE_UNAVAILABLE' || isShown(data, path));
-  const seen = inShown.map(({ path, extensions: { code, instance, reason, field } }) =>
-    JSON.stringify([code, instance, reason, field, code === 'INSTANCE_UNAVAILABLE' ? path : 'anywhere']),
+  const seen = inShown.map(({ path, extensions: { code, instance, reason, field, replicaAge } }) =>
+    JSON.stringify([code, instance, reason, field, replicaAge, code === 'INSTANCE_UNAVAILABLE' ? path : 'anywhere']),
   );
   return { status, data, errors: [...new Set(seen)].sort() };
 }

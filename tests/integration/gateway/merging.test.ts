@@ -1,4 +1,4 @@
-import type { FakeGuide, FakeInstance } from './support/fake-instance.js';
+import type { FakeEntry, FakeGuide, FakeInstance } from './support/fake-instance.js';
 import { TestFederation, coupledGuide, entries, wholeRange, type TestGateway } from './support/test-gateway.js';
 
 interface Entry {
@@ -36,6 +36,7 @@ describe.each([{ executor: 'compiled' }, { executor: 'stock' }])('stitched lists
       instance.requests.length = 0;
     }
     anna.entries = entries('anna-ahof', 4);
+    anna.replicaAges = {};
   });
 
   afterAll(() => federation.close());
@@ -125,9 +126,122 @@ describe.each([{ executor: 'compiled' }, { executor: 'stock' }])('stitched lists
       {
         message: 'The part of instance chor is missing.',
         path: ['me', 'guide', 'calendar'],
-        extensions: { code: 'INSTANCE_UNAVAILABLE', instance: 'chor', reason: 'FAILED' },
+        extensions: { code: 'INSTANCE_UNAVAILABLE', instance: 'chor', reason: 'FAILED', replicaAge: null },
       },
     ]);
+  });
+
+  test('copies carry their age, and so does the error; what a house answers itself has none', async () => {
+    anna.replicaAges = { burg: 3, chor: 75 };
+    anna.entries = [...entries('anna-ahof', 1), ...entries('old', 2, 2, 'burg'), ...entries('kept', 1, 4, 'chor')];
+    chor.misbehaviour = () => ({ status: 503, body: 'down' });
+    const { data, errors } = await gateway.ask({ query: ask('id replicaAge'), variables: { range: wholeRange } }, token);
+    expect(calendarOf(data)).toEqual([
+      { id: 'anna-ahof-000', replicaAge: null },
+      { id: 'anna-burg-000', replicaAge: null },
+      { id: 'kept-000', replicaAge: 75 },
+      { id: 'anna-burg-001', replicaAge: null },
+      { id: 'anna-burg-002', replicaAge: null },
+      { id: 'anna-burg-003', replicaAge: null },
+    ]);
+    expect(errors).toEqual([
+      {
+        message: 'The part of instance chor is a copy.',
+        path: ['me', 'guide', 'calendar'],
+        extensions: { code: 'INSTANCE_UNAVAILABLE', instance: 'chor', reason: 'FAILED', replicaAge: 75 },
+      },
+    ]);
+  });
+
+  describe('maxReplicaAge', () => {
+    const aged = (selection: string) =>
+      `query ($range: TimeRangeInput!, $age: Int) { me { guide { calendar(range: $range, maxReplicaAge: $age) { ${selection} } } } }`;
+    const asked = () => [burg.requests.length, chor.requests.length];
+
+    beforeEach(() => {
+      anna.replicaAges = { burg: 30 };
+      anna.entries = [...entries('copy', 1, 2, 'burg'), ...entries('partial', 1, 4, 'chor')];
+    });
+
+    test.each([
+      ['of at least the copy\'s age', 30, ['copy-000 30'], [0, 1]],
+      ['of a day', 86_400, ['copy-000 30'], [0, 1]],
+      ['below the copy\'s age', 29, ['anna-burg-000 null'], [1, 1]],
+      ['0', 0, ['anna-burg-000 null'], [1, 1]],
+      ['null', null, ['anna-burg-000 null'], [1, 1]],
+      ['not given', undefined, ['anna-burg-000 null'], [1, 1]],
+    ])('%s: houses with so fresh a copy are not asked; one without a whole copy always is', async (_what, age, first, requests) => {
+      const { data, errors } = await gateway.ask({ query: aged('id replicaAge instance { code }'), variables: { range: wholeRange, age } }, token);
+      expect(errors).toBeUndefined();
+      const ofBurg = calendarOf(data).filter(({ instance }) => instance.code === 'burg') as unknown as { id: string; replicaAge: number | null }[];
+      expect(ofBurg.map(({ id, replicaAge }) => `${id} ${replicaAge}`).slice(0, 1)).toEqual(first);
+      expect(ofBurg).toHaveLength(requests[0] === 0 ? 1 : 4);
+      expect(calendarOf(data).filter(({ instance }) => instance.code === 'chor').map(({ id }) => id)).toEqual([0, 1, 2, 3].map((day) => `anna-chor-00${day}`));
+      expect(asked()).toEqual(requests);
+    });
+
+    test('partners are not told of it, as a literal or as a variable', async () => {
+      anna.replicaAges = {};
+      await gateway.ask({ query: aged('id'), variables: { range: wholeRange, age: 77 } }, token);
+      await gateway.ask({ query: aged('id').replace(', $age: Int', '').replace('$age', '77'), variables: { range: wholeRange } }, token);
+      expect(burg.requests.map(({ query }) => query)).toEqual(
+        Array.from({ length: 2 }, () => 'query ($_lotse_representations: [_Any!]!, $range: TimeRangeInput!) { _entities(representations: $_lotse_representations) { ... on Guide { list0: calendar(range: $range) { id start end } } } }'),
+      );
+      expect(JSON.stringify([...burg.requests, ...chor.requests].map(({ raw }) => raw))).not.toMatch(/77|axReplicaAge/u);
+    });
+
+    test.each([-1, 86_401])('%s is refused by home, and no more is said', async (age) => {
+      const { data, errors } = await gateway.ask({ query: aged('id'), variables: { range: wholeRange, age } }, token);
+      expect(data).toEqual({ me: { guide: null } });
+      expect(errors?.map(({ extensions }) => extensions)).toEqual([{ code: 'INVALID_INPUT', field: 'maxReplicaAge', reason: 'OUT_OF_RANGE' }]);
+    });
+
+    test('two lists: a house is asked once for both if either needs it, and a failure is told of that one alone', async () => {
+      const query = `query ($range: TimeRangeInput!) { me { guide { copies: calendar(range: $range, maxReplicaAge: 60) { id } live: calendar(range: $range) { id } } } }`;
+      const { data } = await gateway.ask({ query, variables: { range: wholeRange } }, token);
+      const both = (data as { me: { guide: Record<'copies' | 'live', Entry[]> } }).me.guide;
+      expect(both.copies).toEqual(both.live);
+      expect(burg.requests).toHaveLength(1);
+      burg.misbehaviour = () => ({ status: 500, body: '' });
+      const failed = await gateway.ask({ query, variables: { range: wholeRange } }, token);
+      expect(failed.errors?.map(({ path, extensions }) => [path?.at(-1), extensions['instance'], extensions['replicaAge']])).toEqual([['live', 'burg', 30]]);
+      const kept = (failed.data as typeof data & { me: { guide: Record<'copies' | 'live', Entry[]> } }).me.guide;
+      expect([kept.copies[0], kept.live[0]]).toEqual([{ id: 'copy-000' }, { id: 'copy-000' }]);
+    });
+  });
+
+  test('what home has noted of its copy of an entry is shown of the live one', async () => {
+    const [first, second] = entries('anna-burg', 2, 2, 'burg') as [FakeEntry, FakeEntry];
+    anna.entries = [first, { ...second, disputed: true }];
+    const { data } = await gateway.ask({ query: ask('id d: disputed kind'), variables: { range: wholeRange } }, token);
+    const ofBurg = calendarOf(data).filter(({ id }) => id.includes('burg'));
+    expect(ofBurg).toEqual([0, 1, 2, 3].map((day) => ({ id: `anna-burg-00${day}`, d: day === 1, kind: 'BOOKING' })));
+    expect(burg.requests[0]?.query).toContain('{ id start end kind }');
+  });
+
+  test('copies of houses that are not coupled or not registered stay; the registry says how a house is called, where it knows it', async () => {
+    const [copy] = entries('own', 1, 6, 'chor') as [FakeEntry];
+    const misnamed: FakeEntry = { ...copy, instance: { code: 'chor', name: 'Another name', url: 'https://elsewhere.example.org', logo: null } };
+    const unknown = entries('far', 1, 8, 'nowhere');
+    anna.coupledIn.splice(anna.coupledIn.indexOf('chor'), 1);
+    anna.entries = [misnamed, ...unknown];
+    try {
+      const { data, errors } = await gateway.ask({ query: ask('id instance { name url }'), variables: { range: wholeRange } }, token);
+      expect(errors).toBeUndefined();
+      expect(calendarOf(data).filter(({ id }) => !id.includes('burg'))).toEqual([
+        { id: 'own-000', instance: { name: 'Museum chor', url: 'https://chor.example.org' } },
+        { id: 'far-000', instance: { name: 'Museum nowhere', url: 'https://nowhere.example.org' } },
+      ]);
+      expect(chor.requests).toEqual([]);
+    } finally {
+      anna.coupledIn.push('chor');
+    }
+  });
+
+  test('one id of two houses is two entries', async () => {
+    anna.entries = [...entries('anna-burg', 1)];
+    const { data } = await gateway.ask({ query: ask('id origin'), variables: { range: wholeRange } }, token);
+    expect(calendarOf(data).filter(({ id }) => id === 'anna-burg-000').map(({ origin }) => origin)).toEqual(['LOCAL', 'FOREIGN']);
   });
 
   test('entries of one instance are there once', async () => {

@@ -65,10 +65,23 @@ describe.each([{ executor: 'compiled' }, { executor: 'stock' }])('partners that 
       {
         message: 'The part of instance burg is missing.',
         path: ['me', 'guide', 'calendar'],
-        extensions: { code: 'INSTANCE_UNAVAILABLE', instance: 'burg', reason },
+        extensions: { code: 'INSTANCE_UNAVAILABLE', instance: 'burg', reason, replicaAge: null },
       },
     ]);
     expect(text).not.toContain('secret');
+  });
+
+  test('one of the release before is asked again for what it knows', async () => {
+    burg.misbehaviour = (real) => {
+      const isKnown = !burg.requests.at(-1)?.query.includes(' kind ');
+      return isKnown ? { body: JSON.stringify(real) } : { status: 400, body: '{"errors":[{"message":"secret","extensions":{"code":"GRAPHQL_VALIDATION_FAILED"}}]}' };
+    };
+    const kinds = `query ($range: TimeRangeInput!) { me { guide { calendar(range: $range) { id kind offerTitle } } } }`;
+    const { data, errors } = await gateway.ask({ query: kinds, variables: { range: wholeRange } }, token);
+    expect(errors).toBeUndefined();
+    expect((data as { me: { guide: { calendar: unknown[] } } }).me.guide.calendar[1]).toEqual({ id: 'anna-burg-000', kind: 'BOOKING', offerTitle: 'Tour anna-burg 0' });
+    expect(idsOf(data)).toHaveLength(6);
+    expect(burg.requests.map(({ query: asked }) => asked.slice(asked.lastIndexOf('{')))).toEqual(['{ id start end kind offerTitle } } } }', '{ id start end offerTitle } } } }']);
   });
 
   test('one that is dead is UNREACHABLE and is back without a restart', async () => {
@@ -76,7 +89,7 @@ describe.each([{ executor: 'compiled' }, { executor: 'stock' }])('partners that 
     const dead = await gateway.ask(question, token);
     expect(idsOf(dead.data)).toEqual(['anna-ahof', 'anna-chor', 'anna-ahof', 'anna-chor']);
     expect(dead.errors?.map(({ extensions }) => extensions)).toEqual([
-      { code: 'INSTANCE_UNAVAILABLE', instance: 'burg', reason: 'UNREACHABLE' },
+      { code: 'INSTANCE_UNAVAILABLE', instance: 'burg', reason: 'UNREACHABLE', replicaAge: null },
     ]);
     await burg.start();
     const back = await gateway.ask(question, token);
@@ -89,7 +102,7 @@ describe.each([{ executor: 'compiled' }, { executor: 'stock' }])('partners that 
     const { data, errors } = await other.ask(question, token);
     expect(idsOf(data)).toEqual(['anna-ahof', 'anna-chor', 'anna-ahof', 'anna-chor']);
     expect(errors?.map(({ extensions }) => extensions)).toEqual([
-      { code: 'INSTANCE_UNAVAILABLE', instance: 'burg', reason: 'NOT_REGISTERED' },
+      { code: 'INSTANCE_UNAVAILABLE', instance: 'burg', reason: 'NOT_REGISTERED', replicaAge: null },
     ]);
     expect(burg.requests).toEqual([]);
   }, 20_000);

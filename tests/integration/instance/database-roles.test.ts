@@ -143,6 +143,7 @@ test('each role may call these functions and no other of ours', async () => {
   expect(Object.fromEntries(rows.map(({ name, roles }) => [name, roles]))).toEqual({
     adopt_values: [],
     assignment_to_outbox: [],
+    block_title_to_assignments: [],
     booking_to_requests: [],
     calendar_entry: ['app', 'guide'],
     calendar_of_guide: ['guide'],
@@ -155,7 +156,7 @@ test('each role may call these functions and no other of ours', async () => {
     coupling_state_to_outbox: [],
     outbox_records_coupling: [],
     enqueue_job: ['app', 'worker'],
-    foreign_booking_of_guide: ['guide'],
+    foreign_bookings_of_id: ['guide'],
     foreign_bookings_of_guide: ['guide'],
     foreign_times: ['app', 'worker'],
     link_to_sync_peer: [],
@@ -190,6 +191,8 @@ describe('tried for real', () => {
     ['app', 'select * from partner_assignment', DENIED],
     ['app', 'select * from foreign_booking', DENIED],
     ['app', `select * from foreign_bookings_of_guide('00000000-0000-0000-0000-000000000000', now(), now())`, DENIED],
+    ['app', `select * from foreign_bookings_of_id('00000000-0000-0000-0000-000000000000', '00000000-0000-0000-0000-000000000000')`, DENIED],
+    ['app', `select * from calendar_of_guide('00000000-0000-0000-0000-000000000000', now(), now())`, DENIED],
     ['app', 'select * from outbox', DENIED],
     ['app', 'select last_contact_at from sync_peer', DENIED],
     ['app', `select * from link_health('{}', now())`, 'allowed'],
@@ -245,7 +248,7 @@ describe('tried for real', () => {
 
   test('the guide role’s functions give one guide his own calendar', async () => {
     const { rows } = await connections.guide.query('select * from calendar_of_guide($1, $2, $3)', [guideId, at(-1), at(9)]);
-    expect(rows).toMatchObject([{ id: assignmentId, guide_id: guideId }]);
+    expect(rows).toMatchObject([{ id: assignmentId, partner_code: null }]);
     expect((await connections.guide.query('select * from calendar_entry($1, $2)', [await records.guide(), assignmentId])).rows).toEqual([]);
     expect((await connections.guide.query('select * from profile_of_guide($1, $2)', [guideId, await records.guide()])).rows).toEqual([]);
   });

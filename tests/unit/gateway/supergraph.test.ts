@@ -29,7 +29,7 @@ describe('the supergraph', () => {
   test.each([
     ['entries without an id', 'CalendarEntry {\n', (text: string) => text.replace(/(type CalendarEntry[^{]*\{\n)\s*id: ID!/u, '$1')],
     ['entries with an object that cannot be null', 'details', (text: string) => text.replace('details: CalendarDetails\n', 'details: CalendarDetails!\n')],
-    ['something that is no list', 'list', (text: string) => text.replace('calendar(range: TimeRangeInput!): [CalendarEntry!]!', 'calendar(range: TimeRangeInput!): CalendarEntry!')],
+    ['something that is no list', 'list', (text: string) => text.replace('calendar(range: TimeRangeInput!, maxReplicaAge: Int): [CalendarEntry!]!', 'calendar(range: TimeRangeInput!, maxReplicaAge: Int): CalendarEntry!')],
     ['a text that is no schema', 'schema', () => 'type {'],
   ])('%s cannot be stitched', (_name, _part, change) => {
     const changed = change(sdl);

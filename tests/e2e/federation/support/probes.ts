@@ -6,8 +6,8 @@ import type { Viewer } from './viewers.js';
 export interface Probe {
   readonly document: string;
   readonly variables: (federation: Federation) => Record<string, unknown>;
-  /** What is answered from `house`: all of it, or what the viewer himself is in. `whole`: with the other houses' entries. */
-  readonly answer: (house: House, viewer: Viewer, federation: Federation, whole: boolean) => unknown;
+  /** What is answered from `house`: all of it, or what the viewer himself is in. */
+  readonly answer: (house: House, viewer: Viewer, federation: Federation) => unknown;
   /** What is answered where there is nothing for the viewer. */
   readonly nothing: unknown;
 }
@@ -21,8 +21,9 @@ function profile(house: House, name: string): Record<string, unknown> {
   return { id, globalId, displayName, firstName, lastName, email, phone, languages: ['de', 'en'], active: true };
 }
 
-function calendar(name: string, house: House, viewer: Viewer, federation: Federation, whole: boolean): unknown {
-  const others = whole && viewer.guide === name ? federation.houses.filter(({ code }) => code !== house.code && COUPLED[name]?.includes(code)) : [];
+/** His own house has copies of what the others hold. */
+function calendar(name: string, house: House, viewer: Viewer, federation: Federation): unknown {
+  const others = viewer.guide === name ? federation.houses.filter(({ code }) => code !== house.code && COUPLED[name]?.includes(code)) : [];
   return wholeCalendar(name, house, others);
 }
 
@@ -63,11 +64,12 @@ const bookings = (head: string, argument: string, variables: Probe['variables'],
 
 const inHome = (all: PlantedBooking[]): PlantedBooking[] => all;
 
-/** The day of a guide who has nothing but these bookings, one after the other. */
-function bookedDay(taken: readonly PlantedBooking[]): unknown[] {
+/** The day of a guide who has nothing but these bookings, one after the other: first those of the house, then those of others. */
+function bookedDay(taken: readonly PlantedBooking[], elsewhere: readonly PlantedBooking[]): unknown[] {
   const [first, last] = [taken[0]?.start, taken.at(-1)?.end];
-  const period = (start: unknown, end: unknown, state: string) => ({ start, end, state, foreignBookings: [] });
-  return [period(RANGE.start, first, 'NOT_AVAILABLE'), period(first, last, 'BOOKED'), period(last, RANGE.end, 'NOT_AVAILABLE')];
+  const period = (start: unknown, end: unknown, state: string, foreignBookings: unknown[] = []) => ({ start, end, state, foreignBookings });
+  const foreign = elsewhere.map(({ start, end }) => period(start, end, 'BOOKED_ELSEWHERE', [{ start }]));
+  return [period(RANGE.start, first, 'NOT_AVAILABLE'), period(first, last, 'BOOKED'), ...foreign, period(elsewhere.at(-1)?.end ?? last, RANGE.end, 'NOT_AVAILABLE')];
 }
 
 const change = (mutation: string, type: string, input: (federation: Federation) => Record<string, unknown>, field: string): Probe => ({
@@ -101,13 +103,13 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   'calendar by local id': {
     document: `query ($id: ID!, $range: TimeRangeInput!) { guide(id: $id) { calendar(range: $range) { ${ENTRY} } } }`,
     variables: (federation) => ({ id: greta(federation), range: RANGE }),
-    answer: (house, viewer, federation, whole) => ({ guide: { calendar: calendar('greta', house, viewer, federation, whole) } }),
+    answer: (house, viewer, federation) => ({ guide: { calendar: calendar('greta', house, viewer, federation) } }),
     nothing: { guide: null },
   },
   'calendar by global id': {
     document: `query ($id: ID!, $range: TimeRangeInput!) { guide(id: $id) { calendar(range: $range) { ${ENTRY} } } }`,
     variables: ({ alpha }) => ({ id: alpha.guide('greta').globalId, range: RANGE }),
-    answer: (house, viewer, federation, whole) => ({ guide: { calendar: calendar('greta', house, viewer, federation, whole) } }),
+    answer: (house, viewer, federation) => ({ guide: { calendar: calendar('greta', house, viewer, federation) } }),
     nothing: { guide: null },
   },
   'couplings of the guide': {
@@ -119,13 +121,13 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   'availability by local id': {
     document: `query ($id: ID!, $range: TimeRangeInput!) { guide(id: $id) { availability(range: $range) { start end state foreignBookings { start } } absences(range: $range) { reason } individualAvailabilities(range: $range) { note } availabilityRules { id } } }`,
     variables: (federation) => ({ id: greta(federation), range: RANGE }),
-    answer: (house) => ({ guide: { availability: bookedDay(house.guide('greta').bookings), absences: [], individualAvailabilities: [], availabilityRules: [] } }),
+    answer: (house, _viewer, { beta, gamma }) => ({ guide: { availability: bookedDay(house.guide('greta').bookings, [beta, gamma].flatMap((other) => other.guide('greta').bookings)), absences: [], individualAvailabilities: [], availabilityRules: [] } }),
     nothing: { guide: null },
   },
   me: {
     document: `query ($range: TimeRangeInput!) { me { id displayName email role instance { code } guide { ${PROFILE} calendar(range: $range) { ${ENTRY} } } } }`,
     variables: () => ({ range: RANGE }),
-    answer: (house, viewer, federation, whole) => {
+    answer: (house, viewer, federation) => {
       const { guide, role } = viewer;
       const account = guide !== undefined ? house.guide(guide).account : role === 'STAFF' ? house.staff : house.administrator;
       return {
@@ -135,7 +137,7 @@ export const PROBES: Readonly<Record<string, Probe>> = {
           email: account.email,
           role,
           instance: { code: house.code },
-          guide: guide === undefined ? null : { ...profile(house, guide), calendar: calendar(guide, house, viewer, federation, whole) },
+          guide: guide === undefined ? null : { ...profile(house, guide), calendar: calendar(guide, house, viewer, federation) },
         },
       };
     },
@@ -167,8 +169,8 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   'bookings to guides to calendars': {
     document: `query ($range: TimeRangeInput!, $guide: ID) { bookings(filter: { guideId: $guide }) { edges { node { assignments { guide { ${PROFILE} calendar(range: $range) { ${ENTRY} } } } } } } }`,
     variables: (federation) => ({ range: RANGE, guide: greta(federation) }),
-    answer: (house, viewer, federation, whole) => ({
-      bookings: edges(house.guide('greta').bookings.map(() => ({ assignments: [{ guide: { ...profile(house, 'greta'), calendar: calendar('greta', house, viewer, federation, whole) } }] }))),
+    answer: (house, viewer, federation) => ({
+      bookings: edges(house.guide('greta').bookings.map(() => ({ assignments: [{ guide: { ...profile(house, 'greta'), calendar: calendar('greta', house, viewer, federation) } }] }))),
     }),
     nothing: { bookings: { edges: [] } },
   },
@@ -267,6 +269,15 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   'assign the guide to it': change('assignGuide', 'AssignGuideInput', (federation) => ({ idempotencyKey: randomUUID(), bookingId: gretasBooking(federation).id, guideId: greta(federation), expectedVersion: 1 }), 'input.bookingId'),
   'reset the assignment': change('resetAssignment', 'ResetAssignmentInput', (federation) => ({ idempotencyKey: randomUUID(), assignmentId: gretasBooking(federation).assignmentId, expectedVersion: 1 }), 'input.assignmentId'),
   'book the guide': change('createBooking', 'CreateBookingInput', ({ alpha }) => ({ idempotencyKey: randomUUID(), offerId: alpha.offers[0]?.id, customer: { name: 'N' }, guideIds: [alpha.guide('greta').id], time: { start: `${DAY}T22:00:00Z` } }), 'input.offerId'),
+  'blocks of the guide': {
+    document: 'query ($id: ID!, $range: TimeRangeInput!) { guide(id: $id) { blocks(range: $range) { id note } } }',
+    variables: (federation) => ({ id: greta(federation), range: RANGE }),
+    answer: () => ({ guide: { blocks: [] } }),
+    nothing: { guide: null },
+  },
+  'block the guide': change('createGuideBlock', 'CreateGuideBlockInput', (federation) => ({ idempotencyKey: randomUUID(), guideId: greta(federation), range: RANGE }), 'input.guideId'),
+  'change a block': change('updateGuideBlock', 'UpdateGuideBlockInput', (federation) => ({ idempotencyKey: randomUUID(), blockId: gretasBooking(federation).assignmentId, expectedVersion: 1, note: 'N' }), 'input.blockId'),
+  'end a block': change('endGuideBlock', 'EndGuideBlockInput', (federation) => ({ idempotencyKey: randomUUID(), blockId: gretasBooking(federation).assignmentId, expectedVersion: 1 }), 'input.blockId'),
   'release the guide': change('setGuideReleases', 'SetGuideReleasesInput', (federation) => ({ guideId: greta(federation), expectedVersion: 1, releases: [] }), 'input.guideId'),
   'limit the guide': change('setGuideLimits', 'SetGuideLimitsInput', (federation) => ({ guideId: greta(federation), expectedVersion: 1 }), 'input.guideId'),
   'count foreign bookings': change('setForeignBookingsCounted', 'SetForeignBookingsCountedInput', (federation) => ({ guideId: greta(federation), expectedVersion: 1, counted: true }), 'input.guideId'),

@@ -58,6 +58,7 @@ export class Season {
     await this.#bankData(guideId, guide);
     await this.#bookings(guideId, offerId, staff);
     await this.#availability(guideId, guide, staff);
+    await this.#blocks(guideId, staff);
     await this.#requests(guideId, offerId, staff, guide);
     await this.#administrate();
     for (const [who, token] of [['staff', staff], ['guide', guide]] as const) await this.#look(who, guideId, token);
@@ -185,6 +186,18 @@ export class Season {
     await this.#change('guide', 'delete-absence', { absenceId: cancelled.absence.id, expectedVersion: cancelled.absence.version }, guide);
   }
 
+  async #blocks(guideId: string, staff: string): Promise<void> {
+    type Blocked = { block: { id: string; version: number } };
+    const range = (hour: number) => ({ start: at(hour).toISOString(), end: at(hour, 30).toISOString() });
+    const create = (hour: number) => this.#change<Blocked>('staff', 'create-guide-block', { idempotencyKey: randomUUID(), guideId, range: range(hour), note: this.#plant('note of a block') }, staff);
+    const { block } = await create(22);
+    const target = { idempotencyKey: randomUUID(), blockId: block.id };
+    const { block: changed } = await this.#change<Blocked>('staff', 'update-guide-block', { ...target, expectedVersion: block.version, range: range(23), note: this.#plant('note of a block') }, staff);
+    await this.#change('staff', 'end-guide-block', { ...target, expectedVersion: changed.version }, staff);
+    await create(22);
+    await this.#run('staff', 'guide-blocks', { id: guideId, range: RANGE }, staff);
+  }
+
   async #administrate(): Promise<void> {
     const { house } = this;
     const administrator = await house.token(house.administrator);
@@ -207,8 +220,8 @@ export class Season {
     if (who === 'guide') await this.#change(who, 'set-foreign-bookings-counted', { guideId, expectedVersion: guide.version, counted: true }, token);
     await this.#run(who, 'bookings', { first: 200 }, token);
     await this.#run(who, 'offers', {}, token);
-    await this.#run(who, 'my-calendar', { range: RANGE }, token);
     await this.#run(who, 'my-availability', { range: RANGE }, token);
+    await this.#run(who, 'my-calendar', { range: RANGE, maxReplicaAge: 0 }, token);
     if (who === 'staff') await this.#run(who, 'guides', { first: 200, range: RANGE }, token);
   }
 

@@ -13,6 +13,10 @@ export interface FakeEntry {
   readonly offerTitle: string | null;
   /** Set on a copy of a partner's entry. */
   readonly replicaOf?: string;
+  readonly kind?: 'BLOCK';
+  readonly disputed?: true;
+  /** What the instance says of the house the entry is of, if not the truth. */
+  readonly instance?: { readonly code: string; readonly name: string; readonly url: string; readonly logo: null };
 }
 
 export interface FakeGuide {
@@ -21,6 +25,8 @@ export interface FakeGuide {
   readonly displayName: string;
   /** Codes of the instances the guide is coupled in. */
   readonly coupledIn: string[];
+  /** How old the copies of a partner are, in seconds. */
+  replicaAges: Record<string, number>;
   entries: FakeEntry[];
 }
 

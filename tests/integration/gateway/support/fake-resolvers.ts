@@ -8,6 +8,7 @@ export type FakeViewer =
 
 interface RangeArguments {
   readonly range: { readonly start: string; readonly end: string };
+  readonly maxReplicaAge?: number | null;
 }
 
 /** The resolvers of a fake instance as a root value: objects with functions, which graphql-js calls by itself. */
@@ -71,9 +72,12 @@ function guideValue(instance: FakeInstance, viewer: FakeViewer, guide: FakeGuide
     displayName: guide.displayName,
     languages: ['de', 'en'],
     linkedGrants: isOwner
-      ? guide.coupledIn.map((code) => ({ instance: code, token: instance.grant(guide, code), globalId: guide.globalId }))
+      ? guide.coupledIn.map((code) => ({ instance: code, token: instance.grant(guide, code), globalId: guide.globalId, replicaAge: guide.replicaAges[code] ?? null }))
       : [],
-    calendar: ({ range }: RangeArguments) => {
+    calendar: ({ range, maxReplicaAge }: RangeArguments) => {
+      if (typeof maxReplicaAge === 'number' && (maxReplicaAge < 0 || maxReplicaAge > 86_400)) {
+        throw new GraphQLError('No such age.', { extensions: { code: 'INVALID_INPUT', field: 'maxReplicaAge', reason: 'OUT_OF_RANGE' } });
+      }
       const [start, end] = [Date.parse(range.start), Date.parse(range.end)];
       if (!(start < end)) {
         throw new GraphQLError('The range ends before it starts.', { extensions: { code: 'INVALID_INPUT', field: 'range.end', reason: 'BEFORE_START' } });
@@ -81,17 +85,20 @@ function guideValue(instance: FakeInstance, viewer: FakeViewer, guide: FakeGuide
       return guide.entries
         .filter((entry) => Date.parse(entry.start) < end && Date.parse(entry.end) > start)
         .filter((entry) => entry.replicaOf === undefined || isOwner)
-        .map((entry) => entryValue(instance, viewer, entry));
+        .map((entry) => entryValue(instance, viewer, guide, entry));
     },
   };
 }
 
-function entryValue(instance: FakeInstance, viewer: FakeViewer, entry: FakeEntry) {
+function entryValue(instance: FakeInstance, viewer: FakeViewer, guide: FakeGuide, entry: FakeEntry) {
   const code = entry.replicaOf ?? instance.code;
   return {
+    kind: 'BOOKING',
+    disputed: false,
+    replicaAge: entry.replicaOf === undefined ? null : (guide.replicaAges[code] ?? null),
+    instance: { code, name: `Museum ${code}`, url: `https://${code}.example.org`, logo: null },
     ...entry,
     origin: entry.replicaOf === undefined ? 'LOCAL' : 'FOREIGN',
-    instance: { code, name: `Museum ${code}`, url: `https://${code}.example.org`, logo: null },
     details:
       viewer.kind === 'viewer' && entry.replicaOf === undefined
         ? {

@@ -15,7 +15,7 @@ const condition = fc.oneof(
 const withCondition = (texts: fc.Arbitrary<string>) => fc.tuple(texts, condition).map(([text, directives]) => `${text}${directives}`);
 
 const leaves = (...names: readonly string[]) =>
-  withCondition(fc.constantFrom(...names.flatMap((name) => [name, `also_${name}: ${name}`]), '__typename', 'kind: __typename'));
+  withCondition(fc.constantFrom(...names.flatMap((name) => [name, `also_${name}: ${name}`]), '__typename', 'typeName: __typename'));
 
 const selectionOf = (items: fc.Arbitrary<string>, max = 5) =>
   fc.array(items, { minLength: 1, maxLength: max }).map((texts) => `{ ${texts.join(' ')} }`);
@@ -37,7 +37,7 @@ const details = selectionOf(
 );
 
 const entryLeaf = fc.oneof(
-  { weight: 6, arbitrary: leaves('id', 'start', 'end', 'origin', 'offerTitle') },
+  { weight: 6, arbitrary: leaves('id', 'start', 'end', 'origin', 'kind', 'offerTitle', 'replicaAge', 'disputed') },
   { weight: 2, arbitrary: object('instance', instanceInfo) },
   { weight: 1, arbitrary: object('details', details) },
 );
@@ -55,6 +55,8 @@ const calendarHeads = [
   'literal: calendar(range: { start: "2026-05-01T00:00:00Z", end: "2026-05-03T00:00:00Z" })',
   'parts: calendar(range: { start: $from, end: "2026-05-09T00:00:00+02:00" })',
   'default: calendar(range: $default)',
+  'copies: calendar(range: $range, maxReplicaAge: 60)',
+  'aged: calendar(range: $short, maxReplicaAge: $age)',
 ] as const;
 
 const calendar = fc
@@ -104,6 +106,7 @@ const variableTypes: Readonly<Record<string, string>> = {
   reversed: 'TimeRangeInput!',
   from: 'DateTime!',
   default: 'TimeRangeInput! = { start: "2026-05-02T00:00:00Z", end: "2026-05-04T00:00:00Z" }',
+  age: 'Int',
   guide: 'ID!',
   first: 'Int',
 };

@@ -11,10 +11,12 @@ const federation = `
 
 const entryTypes = `
   enum Origin { LOCAL FOREIGN }
+  enum CalendarEntryKind { BOOKING BLOCK }
   type Customer @shareable { name: String email: String phone: String }
   type CalendarDetails @shareable { bookingId: ID! customer: Customer partySize: Int language: String notes: String }
   type CalendarEntry @shareable {
-    id: ID! start: DateTime! end: DateTime! origin: Origin! offerTitle: String instance: InstanceInfo details: CalendarDetails
+    id: ID! start: DateTime! end: DateTime! origin: Origin! kind: CalendarEntryKind! offerTitle: String instance: InstanceInfo
+    details: CalendarDetails replicaAge: Int disputed: Boolean!
   }
   input TimeRangeInput { start: DateTime! end: DateTime! }
 `;
@@ -56,7 +58,7 @@ const subscription = 'type CalendarChange { kind: String! } type Subscription { 
 const guideFields = 'id: ID! globalId: ID displayName: String! languages: [String!]!';
 
 const grantType =
-  'type LinkedGrant @shareable @inaccessible { instance: String! @inaccessible token: String! @inaccessible globalId: ID! @inaccessible }';
+  'type LinkedGrant @shareable @inaccessible { instance: String! @inaccessible token: String! @inaccessible globalId: ID! @inaccessible replicaAge: Int @inaccessible }';
 
 const instanceSdl = `${federation} ${clientTypes} ${subscription}
   ${grantType}
@@ -68,7 +70,7 @@ const linkedSdl = `${federation} ${entryTypes}
   type Guide @key(fields: "id") {
     id: ID!
     linkedGrants: [LinkedGrant!]! @external
-    calendar(range: TimeRangeInput!): [CalendarEntry!]! @requires(fields: "linkedGrants { instance token globalId }")
+    calendar(range: TimeRangeInput!, maxReplicaAge: Int): [CalendarEntry!]! @requires(fields: "linkedGrants { instance token globalId replicaAge }")
   }
 `;
 
@@ -79,9 +81,9 @@ export const servedSdl = `
   scalar DateTime scalar _Any
   type InstanceInfo { code: String! name: String! url: String logo: String }
   ${entryTypes.replaceAll('@shareable', '')} ${clientTypes.replace('subjects: [Subject!]!', 'subjects: [Subject!]! _entities(representations: [_Any!]!): [_Entity]!')}
-  type LinkedGrant { instance: String! token: String! globalId: ID! }
+  type LinkedGrant { instance: String! token: String! globalId: ID! replicaAge: Int }
   union _Entity = Guide
-  type Guide implements Node { ${guideFields} linkedGrants: [LinkedGrant!]! calendar(range: TimeRangeInput!): [CalendarEntry!]! }
+  type Guide implements Node { ${guideFields} linkedGrants: [LinkedGrant!]! calendar(range: TimeRangeInput!, maxReplicaAge: Int): [CalendarEntry!]! }
 `;
 
 export function composeTestSupergraph(): string {

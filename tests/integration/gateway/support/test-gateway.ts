@@ -127,6 +127,7 @@ export function coupledGuide(instances: readonly FakeInstance[], name: string, c
       globalId: `global-${name}`,
       displayName: `Guide ${name}`,
       coupledIn: instances.filter((other) => other !== instance).map((other) => other.code),
+      replicaAges: {},
       entries: entries(`${name}-${instance.code}`, count, index * 2),
     };
     instance.guides.push(guide);
