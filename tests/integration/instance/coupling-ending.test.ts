@@ -79,6 +79,23 @@ describe('a pause', () => {
     expect((await b.coupling(couplingId))?.paused_there).toBe(true);
   });
 
+  test('keeps changes waiting on both sides, and lets them go when both have resumed', async () => {
+    const { couplingId, one, other } = await coupled();
+    await deliveries.quiet(a, b);
+    await Promise.all([a.change('pauseCoupling', { couplingId }), b.change('pauseCoupling', { couplingId })]);
+    const made = async (side: Side, guideId: string) => (await side.records.booking(await side.records.offer(), at(3), { guideIds: [guideId] })).assignmentIds;
+    const [fromA, fromB] = [await made(a, one.guideId), await made(b, other.guideId)];
+    await a.change('resumeCoupling', { couplingId });
+    await deliveries.quiet(a, b);
+    expect([await a.count('foreign_booking', couplingId), await b.count('foreign_booking', couplingId)]).toEqual([0, 0]);
+    const waiting = (side: Side) => side.records.query(`select record_id as id from outbox where coupling_id = $1 and kind = 'ASSIGNMENT'`, [couplingId]);
+    expect([await waiting(a), await waiting(b)]).toEqual([[{ id: fromA[0] }], [{ id: fromB[0] }]]);
+    await b.change('resumeCoupling', { couplingId });
+    const received = (side: Side) => side.records.query(`select id from foreign_booking where coupling_id = $1`, [couplingId]);
+    await until(async () => (await received(a)).length + (await received(b)).length === 2);
+    expect([await received(a), await received(b)]).toEqual([[{ id: fromB[0] }], [{ id: fromA[0] }]]);
+  });
+
   test('is for active couplings alone', async () => {
     const guide = await a.guide();
     const { coupling } = await a.change('requestCoupling', { idempotencyKey: randomUUID(), guideId: guide.guideId, instance: 'beta' });
