@@ -1,6 +1,7 @@
 /** `npm run bench -- <name>`: runs one benchmark; its last line is `{"bench": name, "ratios": {…}}`, ours divided by theirs. */
 const benchmarks: Record<string, () => Promise<{ run(): Promise<Record<string, number>> }>> = {
   'guide-query': () => import('./guide-query/index.js'),
+  sync: () => import('./sync/index.js'),
 };
 
 const name = process.argv[2] ?? '';
