@@ -193,7 +193,7 @@ test('synchronisation of rebookings made in the normal course of work', async ()
 describe('synchronisation of resetting, cancelling and deleting bookings', () => {
   test.each<[string, number, (house: House, booking: Booking) => Promise<unknown>]>([
     ['reset', 60, (house, booking) => change(house, 'resetAssignment', { idempotencyKey: randomUUID(), assignmentId: idOf(booking), expectedVersion: booking.version }, BOOKING)],
-    ['cancelled', 62, (house, booking) => change(house, 'cancelBooking', { idempotencyKey: randomUUID(), bookingId: booking.id, expectedVersion: booking.version, origin: 'CUSTOMER' }, BOOKING)],
+    ['cancelled', 62, (house, booking) => change(house, 'cancelBooking', { idempotencyKey: randomUUID(), bookingId: booking.id, expectedVersion: booking.version, reason: 'Invented', origin: 'CUSTOMER' }, BOOKING)],
     ['deleted', 64, (house, booking) => change(house, 'deleteBooking', { idempotencyKey: randomUUID(), bookingId: booking.id, expectedVersion: booking.version }, '... on DeleteBookingPayload { deletedBookingId }')],
   ])('%s', async (_name, hour, end) => {
     const { alpha, beta, gamma } = federation;
