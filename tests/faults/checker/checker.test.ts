@@ -45,7 +45,7 @@ function sound(): { snapshots: Record<string, Snapshot>; history: Op[] } {
       assignment('x2', 'anna-a', 'a2', 9, 10, { ended: true, version: 2 }),
       assignment('x3', 'anna-a', null, 10, 11, { ended: true, version: 2 }),
       assignment('x4', 'hanno-a', 'a4', 10, 12),
-      assignment('k1', 'anna-a', null, 15, 16, { kind: 'BLOCK' }),
+      assignment('k1', 'anna-a', null, 15, 16, { kind: 'BLOCK', note: 'mk' }),
     ],
     foreign: [foreign('y1', 'anna-a', 12, 13, 'Beta tour')],
     rules: [rule('anna-a')],
@@ -99,6 +99,7 @@ function history(): Op[] {
     create(9, 'm5', 'b1', 'beta', 12, 13, [['y1', 'anna-b']]),
     ruled(12, 'create', 'alpha', { startTime: '08:00', validFrom: '2031-05-01', answerVersion: 1, clockAtLeast: 200 }),
     ruled(13, 'edit', 'beta', { startTime: '09:15', validFrom: '2031-05-02', expectedVersion: 1, answerVersion: 2, clockAtLeast: 300 }),
+    { ...base(15), subject: 'block', action: 'create', mark: 'mk', effect: { guideId: 'anna-a', start: hour(15), end: hour(16) }, answer: { id: 'k1', version: 1, guideId: 'anna-a', start: hour(15), end: hour(16) } },
     { ...base(14), subject: 'entry', guideId: 'anna-a', entryIds: ['e1'] },
     profile(10, 'alpha', 'anna-a', { phone: '0' }, 1, 400),
     profile(11, 'beta', 'anna-b', { phone: '2' }, 1, 500),
@@ -170,7 +171,7 @@ test.each<[string, string[], Parameters<typeof found>[0]]>([
   ['a guide verified in two houses at once', ['claim', 'double booking', 'lost effect', 'replica'], (alpha) => {
     Object.assign(first(alpha.assignments, ({ id }) => id === 'x1'), { start: hour(12), end: hour(13) });
   }],
-  ['a guide twice at once in one house', ['claim', 'double booking', 'replica'], (alpha) => {
+  ['a guide twice at once in one house', ['claim', 'double booking', 'lost effect', 'replica'], (alpha) => {
     Object.assign(first(alpha.assignments, ({ id }) => id === 'k1'), { start: hour(10), end: hour(11), verification: 'CONFLICT' });
   }],
   ['an assignment nobody decided on', ['claim'], (alpha) => {
@@ -185,6 +186,11 @@ test.each<[string, string[], Parameters<typeof found>[0]]>([
     beta.claims.push({ ...moved, guideId: 'anna-b' });
   }],
   ['houses that name different keepers', ['claim'], (_alpha, beta) => void (first(beta.guides, ({ id }) => id === 'anna-b').keeper = 'beta')],
+  ['a block that nobody made', ['duplicated effect'], (alpha) => void (first(alpha.assignments, ({ id }) => id === 'x3').kind = 'BLOCK')],
+  ['a block that is lost', ['claim', 'lost effect', 'replica'], (alpha) => without(alpha.assignments, ({ id }) => id === 'k1')],
+  ['a block that ended by itself', ['claim', 'lost effect', 'replica'], (alpha) => void (first(alpha.assignments, ({ id }) => id === 'k1').ended = true)],
+  ['a block that was changed by nobody', ['duplicated effect', 'lost effect', 'replica'], (alpha) => void (first(alpha.assignments, ({ id }) => id === 'k1').version = 2)],
+  ['a block made twice', ['claim', 'duplicated effect', 'replica'], (alpha) => void alpha.assignments.push(assignment('k2', 'anna-a', null, 17, 18, { kind: 'BLOCK', note: 'mk' }))],
   ['a conflict with nothing', ['claim'], (alpha) => {
     first(alpha.assignments, ({ id }) => id === 'k1').verification = 'CONFLICT';
     without(alpha.claims, ({ id }) => id === 'k1');

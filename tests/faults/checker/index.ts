@@ -1,3 +1,4 @@
+import { checkBlocks } from './blocks.js';
 import { checkBookings } from './bookings.js';
 import { checkClaims } from './claims.js';
 import type { Finding, Op, World } from './history.js';
@@ -6,6 +7,7 @@ import { checkDoubleBookings, checkReplicas, type Snapshots } from './replicas.j
 import { checkEntries, checkRules } from './rules.js';
 
 export * from './history.js';
+export { checkBlocks } from './blocks.js';
 export { checkBookings } from './bookings.js';
 export { checkOffers, checkProfiles } from './profiles.js';
 export { checkClaims } from './claims.js';
@@ -23,6 +25,7 @@ export function checkAll(world: World, history: readonly Op[], snapshots: Snapsh
     ...checkRules(world, history, snapshots),
     ...checkEntries(history, snapshots),
     ...checkBookings(history, snapshots),
+    ...checkBlocks(history, snapshots),
     ...checkDoubleBookings(world, snapshots),
     ...checkClaims(world, snapshots),
   ];

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Random } from '../../../../scripts/demo/random.js';
+import { createBlock, endBlock, moveBlock } from './blocks.js';
 import { assignGuide, cancelBooking, changeContent, createBooking, deleteBooking, moveBooking, resetAssignment, swapGuides } from './bookings.js';
 import { beAbsent, changeRule, setIndividual } from './availability.js';
 import { pauseCoupling, suspendLink } from './controls.js';
@@ -22,6 +23,9 @@ const ACTIONS: readonly (readonly [number, Action])[] = [
   [6, deleteBooking],
   [14, changeProfile],
   [2, renameOffer],
+  [5, createBlock],
+  [3, moveBlock],
+  [4, endBlock],
   [10, changeRule],
   [3, setIndividual],
   [1, beAbsent],
