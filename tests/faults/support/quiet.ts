@@ -30,12 +30,14 @@ async function unrest(federation: FaultFederation): Promise<string | undefined> 
   return undefined;
 }
 
-/** Resolves when the federation is quiet, or to what is not after `timeoutMs`. */
-export async function untilQuiet(federation: FaultFederation, timeoutMs: number): Promise<string | undefined> {
+/** Resolves when the federation is quiet, or to what is not after `timeoutMs`. Each other thing it waits for is told. */
+export async function untilQuiet(federation: FaultFederation, timeoutMs: number, tell: (problem: string) => void = () => undefined): Promise<string | undefined> {
   const deadline = Date.now() + timeoutMs;
   let problem: string | undefined;
   for (let times = 0; times < TIMES; ) {
+    const before = problem;
     problem = await unrest(federation).catch((error: unknown) => String(error));
+    if (problem !== undefined && problem !== before) tell(problem);
     times = problem === undefined ? times + 1 : 0;
     if (problem !== undefined && Date.now() > deadline) return problem;
     await pause(POLL_MS);

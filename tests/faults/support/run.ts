@@ -90,7 +90,7 @@ export class FaultRun {
   async settle(): Promise<void> {
     await openLinks(this.scene, OPEN_LINKS_MS);
     await resumeCouplings(this.scene, OPEN_LINKS_MS);
-    const problem = await untilQuiet(this.federation, this.options.quietMs);
+    const problem = await untilQuiet(this.federation, this.options.quietMs, (waiting) => this.recorder.fault('not quiet', 'federation', waiting)());
     if (problem !== undefined) this.recorder.find([{ check: 'quiet', detail: problem }]);
   }
 
