@@ -109,6 +109,7 @@ export class FaultRun {
   async check(snapshots?: Snapshots): Promise<Finding[]> {
     const { federation, world, traces } = this;
     const now = snapshots ?? (await federation.snapshots());
+    this.options.log?.(proportions(now));
     const findings = checkAll(world, this.recorder.ops, now);
     for (const house of federation.houses) {
       findings.push(...(await house.asSuperuser((client) => leaksInDatabase(client, house.code, world, traces))));
@@ -125,4 +126,14 @@ export class FaultRun {
   async close(): Promise<void> {
     await this.federation.close();
   }
+}
+
+/** What there is to judge: a run in which nothing came into conflict has not tried much. */
+function proportions(snapshots: Snapshots): string {
+  const all = Object.values(snapshots);
+  const living = all.flatMap(({ assignments }) => assignments.filter(({ ended }) => !ended));
+  const decided = ['VERIFIED', 'CONFLICT', 'NOT_NEEDED'].map((verification) => `${living.filter((row) => row.verification === verification).length} ${verification}`);
+  const copies = all.reduce((sum, { foreign }) => sum + foreign.length, 0);
+  const rules = all.reduce((sum, snapshot) => sum + snapshot.rules.length, 0);
+  return `${living.length} living assignments (${decided.join(', ')}), ${copies} foreign bookings, ${rules} copies of rules`;
 }
