@@ -20,6 +20,7 @@ calendar by local id             | own         -          -          all        
 calendar by global id            | own         -          -          all         all         | home       -         home       home       | home        | -          -           | 401      401
 couplings of the guide           | own         -          -          all         all         | -          -         -          -          | -           | -          -           | 401      401
 availability by local id         | own         -          -          all         all         | -          -         -          -          | -           | -          -           | 401      401
+what takes his time elsewhere    | own         -          -          role        role        | -          -         -          -          | -           | -          -           | 401      401
 me                               | own         own        own        all         all         | home       home      home       home       | home        | home       home        | 401      401
 terms of the guide               | own         -          -          all         all         | -          -         -          -          | -           | -          -           | 401      401
 bank data of the guide           | own         -          -          role        all         | -          -         -          -          | -           | -          -           | 401      401

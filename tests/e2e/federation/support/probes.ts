@@ -64,12 +64,32 @@ const bookings = (head: string, argument: string, variables: Probe['variables'],
 
 const inHome = (all: PlantedBooking[]): PlantedBooking[] => all;
 
-/** The day of a guide who has nothing but these bookings, one after the other: first those of the house, then those of others. */
-function bookedDay(taken: readonly PlantedBooking[], elsewhere: readonly PlantedBooking[]): unknown[] {
-  const [first, last] = [taken[0]?.start, taken.at(-1)?.end];
-  const period = (start: unknown, end: unknown, state: string, foreignBookings: unknown[] = []) => ({ start, end, state, foreignBookings });
-  const foreign = elsewhere.map(({ start, end }) => period(start, end, 'BOOKED_ELSEWHERE', [{ start }]));
-  return [period(RANGE.start, first, 'NOT_AVAILABLE'), period(first, last, 'BOOKED'), ...foreign, period(elsewhere.at(-1)?.end ?? last, RANGE.end, 'NOT_AVAILABLE')];
+interface Taken {
+  readonly start: string;
+  readonly end: string;
+  readonly offerTitle: string;
+  readonly instance: { code: string; name: string; url: string };
+}
+
+/** What other houses have booked of a guide, by start. */
+const elsewhere = (house: House, name: string, { houses }: Federation): Taken[] =>
+  houses
+    .filter(({ code }) => code !== house.code && COUPLED[name]?.includes(code))
+    .flatMap((other) => other.guide(name).bookings.map(({ start, end, offer }) => ({ start, end, offerTitle: offer.title, instance: other.info })))
+    .sort((one, other) => one.start.localeCompare(other.start));
+
+/** The day of a guide who is booked here first and then, without a pause, in the other houses, and is not available otherwise. */
+function availability(house: House, name: string, federation: Federation): unknown[] {
+  const own = house.guide(name).bookings;
+  const foreign = elsewhere(house, name, federation);
+  const [first, free, last] = [own[0]?.start, own.at(-1)?.end, foreign.at(-1)?.end];
+  const period = (start: unknown, end: unknown, state: string, foreignBookings: unknown[] = []) => ({ start, end, state, foreignBookingCount: foreignBookings.length, foreignBookings });
+  return [
+    period(RANGE.start, first, 'NOT_AVAILABLE'),
+    period(first, free, 'BOOKED'),
+    ...foreign.map(({ start, end }) => period(start, end, 'BOOKED_ELSEWHERE', [{ start, end }])),
+    period(last, RANGE.end, 'NOT_AVAILABLE'),
+  ];
 }
 
 const change = (mutation: string, type: string, input: (federation: Federation) => Record<string, unknown>, field: string): Probe => ({
@@ -119,9 +139,18 @@ export const PROBES: Readonly<Record<string, Probe>> = {
     nothing: { guide: null },
   },
   'availability by local id': {
-    document: `query ($id: ID!, $range: TimeRangeInput!) { guide(id: $id) { availability(range: $range) { start end state foreignBookings { start } } absences(range: $range) { reason } individualAvailabilities(range: $range) { note } availabilityRules { id } } }`,
+    document: `query ($id: ID!, $range: TimeRangeInput!) { guide(id: $id) { availability(range: $range) { start end state foreignBookingCount foreignBookings { start end } } absences(range: $range) { reason } individualAvailabilities(range: $range) { note } availabilityRules { id } } }`,
     variables: (federation) => ({ id: greta(federation), range: RANGE }),
-    answer: (house, _viewer, { beta, gamma }) => ({ guide: { availability: bookedDay(house.guide('greta').bookings, [beta, gamma].flatMap((other) => other.guide('greta').bookings)), absences: [], individualAvailabilities: [], availabilityRules: [] } }),
+    answer: (house, _viewer, federation) => ({ guide: { availability: availability(house, 'greta', federation), absences: [], individualAvailabilities: [], availabilityRules: [] } }),
+    nothing: { guide: null },
+  },
+  'what takes his time elsewhere': {
+    document: `query ($id: ID!, $range: TimeRangeInput!) { guide(id: $id) { availability(range: $range) { foreignBookings { offerTitle instance { code name url } } } } }`,
+    variables: (federation) => ({ id: greta(federation), range: RANGE }),
+    answer: (house, _viewer, federation) => {
+      const taken = elsewhere(house, 'greta', federation).map(({ offerTitle, instance }) => ({ foreignBookings: [{ offerTitle, instance }] }));
+      return { guide: { availability: [{ foreignBookings: [] }, { foreignBookings: [] }, ...taken, { foreignBookings: [] }] } };
+    },
     nothing: { guide: null },
   },
   me: {
