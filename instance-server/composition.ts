@@ -6,7 +6,7 @@ import { AssignmentService, BlockedGuideResolver, BookingResolver, BookingServic
 import { AbsenceService, AvailabilityChangesResolver, AvailabilityResolver, AvailabilityService, HolidayService, IndividualAvailabilityService, RuleService } from './modules/availability/index.js';
 import { CalendarReplicaAges, CalendarResolver, CalendarService } from './modules/calendar/index.js';
 import { OfferResolver, OfferService } from './modules/catalogs/index.js';
-import { ProfileKind, RuleKind } from './modules/convergence/index.js';
+import { ProfileKind, RestampService, RuleKind } from './modules/convergence/index.js';
 import { GuideResolver, GuideService, ViewerGuideResolver } from './modules/guides/index.js';
 import { AccountResolver, AccountService, IdentityResolver, InvitationService, LoginAttempts, Sessions, SessionService, SigningKeys } from './modules/identity/index.js';
 import {
@@ -166,6 +166,7 @@ export async function composeInstance(config: InstanceConfig, logger: Logger, cl
     couplingStates,
     partnerService,
     replication,
+    restamp: new RestampService(database, stamps, audit, clock, code),
     container: {
       get(cls: unknown): object {
         const found = resolvers.get(cls as ResolverClass);

@@ -42,6 +42,7 @@ const commands = {
     displayName: z.string(),
     roles: z.array(z.enum(['STAFF', 'ADMINISTRATOR'])).min(1),
   }),
+  'sync/restamp': z.strictObject({}),
   'links/list': z.strictObject({}),
   'links/propose': z.strictObject({ partner: code }),
   'links/accept': z.strictObject({ offer }),
@@ -131,6 +132,8 @@ export class OperatorApi {
         return this.#rotateKeys();
       case 'accounts/invite':
         return this.#invite(input as Input<'accounts/invite'>);
+      case 'sync/restamp':
+        return this.instance.restamp.run();
       case 'links/list':
         return links.list();
       case 'links/propose':

@@ -150,6 +150,11 @@ export class OperatorClient {
     return this.call('links/list');
   }
 
+  /** After the instance's clock was far ahead and has been set right. */
+  restamp(): Promise<{ profileFields: number; rules: number }> {
+    return this.call('sync/restamp');
+  }
+
   /** First step of a link, here. */
   proposeLink(partner: string): Promise<LinkOffer> {
     return this.call('links/propose', { partner });

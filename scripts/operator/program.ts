@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { type Invitation, type LinkOffer, OperatorClient, type SettingsChange } from './client.js';
 import { connectInstances } from './connect.js';
 import { addCouplings } from './couplings.js';
+import { addRestamp } from './restamp.js';
 import { details, NEEDS_KEY, type Open, type Print } from './help.js';
 import { readSigningKey, writeKeyPair } from './keys.js';
 import { linkState, linkTable, members, UsageError } from './output.js';
@@ -80,6 +81,8 @@ export function buildProgram(streams: Streams): Command {
   addSettings(program, open, print);
   addLinks(program, open, print);
   addCouplings(program, open, print);
+  const sync = program.command('sync').description('What travels between linked instances.');
+  addRestamp(sync, open, print);
   return program;
 }
 
