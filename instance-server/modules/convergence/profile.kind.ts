@@ -9,6 +9,7 @@ import { isBic, isIban, PROFILE_FIELDS, type ProfileField } from '../guides/inde
 import type { KnownLink } from '../links/index.js';
 import type { Receipt, RecordName, ReplicatedKind } from '../replication/index.js';
 import { type Register, type Registers, toldTo, verdict } from './registers.js';
+import { ProfileComparison } from './comparisons.js';
 import { checkStamps, latest, stamp } from './stamped.js';
 
 /** A value as this house would have taken it from its own people, so that both hold the same. */
@@ -66,12 +67,15 @@ export class ProfileKind implements ReplicatedKind<ProfileItem> {
   readonly order = 3;
   readonly whilePaused = false;
   readonly schema = schema;
+  readonly comparison: ProfileComparison;
 
   constructor(
     private readonly stamps: Stamps,
     private readonly audit: AuditService,
     private readonly code: string,
-  ) {}
+  ) {
+    this.comparison = new ProfileComparison(this.kind, code);
+  }
 
   async project(tx: Tx, link: KnownLink, records: readonly RecordName[]): Promise<ProfileItem[]> {
     const { rows } = await sql<{ coupling_id: string; guide_id: string; profile: Record<string, unknown> }>`

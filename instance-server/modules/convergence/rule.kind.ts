@@ -9,6 +9,7 @@ import { checkRule, RULE_LIMITS } from '../availability/index.js';
 import type { KnownLink } from '../links/index.js';
 import { ItemRefusal, type Receipt, type RecordName, type ReplicatedKind } from '../replication/index.js';
 import { giverOf, toldTo, verdict } from './registers.js';
+import { RuleComparison } from './comparisons.js';
 import { checkStamps, latest, stamp } from './stamped.js';
 
 /** Rules of one guide, deleted ones included, which stay: a partner must not fill the database with them. */
@@ -104,12 +105,15 @@ export class RuleKind implements ReplicatedKind<RuleItem> {
   readonly order = 3;
   readonly whilePaused = false;
   readonly schema = schema;
+  readonly comparison: RuleComparison;
 
   constructor(
     private readonly stamps: Stamps,
     private readonly audit: AuditService,
     private readonly code: string,
-  ) {}
+  ) {
+    this.comparison = new RuleComparison(this.kind, code);
+  }
 
   async project(tx: Tx, link: KnownLink, records: readonly RecordName[]): Promise<RuleItem[]> {
     const couplings = await tx

@@ -1,7 +1,7 @@
 import { Cleanup } from '../../testkit/cleanup.js';
 import { until } from '../../testkit/until.js';
 import { coupleGuide, openPair, type Pair } from './support/houses.js';
-import { agreed, changeProfile, changeRule, profileAt } from './support/profiles.js';
+import { agreed, changeProfile, changeRule, profileAt, waitingAt } from './support/profiles.js';
 
 /* One house's clock is wrong. Signed calls between houses bear a minute; stamps bear a minute; what is beyond waits. */
 
@@ -69,7 +69,7 @@ test('a clock far ahead: changes wait, say why, and hold up nothing else; after 
     );
     ruleId = made?.id;
   });
-  await until(async () => (await beta.waiting()).filter(({ refused_code }) => refused_code === 'CLOCK_AHEAD').length === 2);
+  await until(async () => (await waitingAt(beta)).filter(({ refused_code }) => refused_code === 'CLOCK_AHEAD').length === 2);
   expect(await profileAt(alpha, one)).toEqual(before);
   expect(await alpha.records.query('select 1 from availability_rule where id = $1', [ruleId])).toEqual([]);
   const made = await changeRule(alpha, 'createAvailabilityRule', { guideId: bystander.one, ...RULE });
@@ -95,7 +95,7 @@ test('without a restamp they are taken once their time has come', async () => {
   const { alpha, beta } = pair;
   const { one, other } = await coupled();
   await whileAhead({ seconds: 90 }, () => changeProfile(beta, other, { phone: 'early' }));
-  await until(async () => (await beta.waiting()).some(({ refused_code }) => refused_code === 'CLOCK_AHEAD'));
+  await until(async () => (await waitingAt(beta)).some(({ refused_code }) => refused_code === 'CLOCK_AHEAD'));
   for (const house of [alpha, beta]) house.server.clock.advance({ seconds: 60 });
   await beta.records.query(`update outbox set retry_at = null`);
   await beta.records.query(`select pg_notify('lotse_event', '{"kind":"links"}')`);

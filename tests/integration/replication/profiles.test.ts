@@ -2,7 +2,7 @@ import { connectInstances } from '../../../scripts/operator/connect.js';
 import { Cleanup } from '../../testkit/cleanup.js';
 import { until } from '../../testkit/until.js';
 import { coupleGuide, openPair, openReplicatingHouse, type Pair, type ReplicatingHouse } from './support/houses.js';
-import { agreed, changeProfile, profileAt } from './support/profiles.js';
+import { agreed, changeProfile, profileAt, waitingAt } from './support/profiles.js';
 
 /* A guide's profile is changed in every house he is coupled in, and is the same in all of them after quiet. */
 
@@ -92,13 +92,13 @@ test('what was received is not passed on, and what is told twice has no second e
   const { alpha, beta } = pair;
   const { ids } = await coupleGuide(alpha, beta);
   const third = await coupleGuide(beta, gamma, { beta: ids['beta'] });
-  await until(async () => (await beta.waiting()).length + (await gamma.waiting()).length + (await alpha.waiting()).length === 0);
+  await until(async () => (await waitingAt(beta)).length + (await waitingAt(gamma)).length + (await waitingAt(alpha)).length === 0);
   const before = await profileAt(gamma, third.ids['gamma'] ?? '');
   await changeProfile(alpha, ids['alpha'] ?? '', { phone: 'for beta alone' });
   await until(async () => (await profileAt(beta, ids['beta'] ?? '')).phone === 'for beta alone');
-  expect((await beta.waiting()).filter(({ kind }) => kind === 'PROFILE')).toEqual([]);
+  expect(await waitingAt(beta)).toEqual([]);
   await alpha.records.query(`select outbox_put(link_id, id, 'PROFILE', id) from coupling where guide_id = $1`, [ids['alpha']]);
-  await until(async () => (await alpha.waiting()).length === 0);
+  await until(async () => (await waitingAt(alpha)).length === 0);
   expect((await merges(beta, ids['beta'] ?? '')).filter(({ after }) => after['phone'] === 'for beta alone')).toHaveLength(1);
   expect(await profileAt(gamma, third.ids['gamma'] ?? '')).toEqual(before);
 });
@@ -122,7 +122,7 @@ test('a paused coupling keeps changes waiting', async () => {
     (await alpha.api.query(`mutation ($id: ID!) { ${mutation}(input: { couplingId: $id }) { __typename } }`, { id: couplingId }, await alpha.staff())).data;
   expect(await coupling('pauseCoupling')).toEqual({ pauseCoupling: { __typename: 'CouplingPayload' } });
   await changeProfile(alpha, ids['alpha'] ?? '', { phone: 'waits' });
-  await until(async () => (await alpha.waiting()).map(({ kind }) => kind).join() === 'PROFILE');
+  await until(async () => (await waitingAt(alpha)).map(({ kind }) => kind).join() === 'PROFILE');
   expect((await profileAt(beta, ids['beta'] ?? '')).phone).toBeNull();
   expect(await coupling('resumeCoupling')).toEqual({ resumeCoupling: { __typename: 'CouplingPayload' } });
   await agreed([[alpha, ids['alpha'] ?? ''], [beta, ids['beta'] ?? '']]);

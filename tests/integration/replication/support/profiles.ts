@@ -14,6 +14,10 @@ export interface ProfileRow {
 
 const UPDATE = 'mutation ($input: UpdateGuideInput!) { updateGuide(input: $input) { __typename ... on UserError { code } ... on StaleVersionError { currentVersion } } }';
 
+/** What of profiles and rules waits in a house. */
+export const waitingAt = (house: ReplicatingHouse): Promise<{ kind: string; refused_code: string | null }[]> =>
+  house.records.query(`select kind, refused_code from outbox where kind in ('PROFILE', 'RULE') order by seq`);
+
 /** What a house holds of a guide's profile. */
 export async function profileAt(house: ReplicatingHouse, guideId: string): Promise<ProfileRow> {
   const [row] = await house.records.query<ProfileRow>('select first_name, last_name, email, phone, languages, iban, version from guide where id = $1', [guideId]);
@@ -52,9 +56,9 @@ export async function agreed(places: readonly (readonly [ReplicatingHouse, strin
   let seen: string[] = [];
   await until(async () => {
     seen = await Promise.all(places.map(async ([house, guideId]) => JSON.stringify(await sharedState(house, guideId))));
-    const waiting = await Promise.all(places.map(([house]) => house.waiting()));
-    return new Set(seen).size === 1 && waiting.flat().every(({ kind }) => kind !== 'PROFILE' && kind !== 'RULE');
+    const waiting = await Promise.all(places.map(([house]) => waitingAt(house)));
+    return new Set(seen).size === 1 && waiting.flat().length === 0;
   }, timeoutMs).catch(async (error: unknown) => {
-    throw new Error(`they do not agree:\n${seen.join('\n')}\n${JSON.stringify(await Promise.all(places.map(([house]) => house.waiting())))}`, { cause: error });
+    throw new Error(`they do not agree:\n${seen.join('\n')}\n${JSON.stringify(await Promise.all(places.map(([house]) => waitingAt(house))))}`, { cause: error });
   });
 }
