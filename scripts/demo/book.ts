@@ -21,10 +21,15 @@ function* slots(): Generator<string> {
   }
 }
 
-/** `node dist/scripts/demo/book.js`: staff of the guide's house book him; watch.js shows it at once. */
-async function book(): Promise<void> {
+/**
+ * `node dist/scripts/demo/book.js [house]`: staff of the guide's house book him, or those of another house he is coupled in; watch.js
+ * shows it at once.
+ */
+async function book(house: string | undefined): Promise<void> {
   const demo = await readDescription();
-  const guide = sampleAccount(demo.accounts);
+  const sample = sampleAccount(demo.accounts);
+  const guide = demo.accounts.find(({ email, role, instance }) => role === 'GUIDE' && email === sample.email && instance === (house ?? sample.instance));
+  if (guide === undefined) throw new Error(`${sample.email} is no guide of ${house}.`);
   const staff = demo.accounts.find(({ instance, role }) => instance === guide.instance && role === 'STAFF');
   if (staff === undefined) throw new Error(`${guide.instance} has no staff`);
   const token = await signIn(demo, staff);
@@ -48,4 +53,4 @@ async function book(): Promise<void> {
   throw new Error('The guide is taken in all these hours.');
 }
 
-await book().catch(fail);
+await book(process.argv[2]).catch(fail);

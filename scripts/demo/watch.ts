@@ -17,7 +17,7 @@ async function watch(): Promise<void> {
   });
   const changes = client.iterate({
     query: `subscription ($guide: ID!) { calendarChanged(guideId: $guide) {
-      kind entryId entry { start end origin offerTitle details { customer { name } } } } }`,
+      kind entryId entry { start end origin offerTitle instance { code } details { customer { name } } } } }`,
     variables: { guide: guide.guideId },
   });
   for await (const { data, errors } of changes) console.log(JSON.stringify(errors ?? data?.['calendarChanged']));

@@ -3,6 +3,7 @@ import jsonwebtoken from 'jsonwebtoken';
 import { client, login, REFRESH, type Session } from '../../testkit/client.js';
 import { type Federation, type House, startFederation, until } from '../../testkit/federation.js';
 import { PASSWORD } from '../../testkit/records.js';
+import { type WsSubscription, wsClient } from '../../testkit/socket.js';
 import { type Change, type FollowedEntry, Follower } from './support/follower.js';
 
 /* A guide's calendar, open at the gateway while everything around it ends and begins again. */
@@ -44,6 +45,8 @@ async function truth(): Promise<FollowedEntry[]> {
   const { data } = await client(alpha.url).query<{ guide: { calendar: FollowedEntry[] } }>(document, { id: alpha.guide('greta').id, range: RANGE }, await alpha.staffToken());
   return data.guide.calendar;
 }
+
+const tokenOf = (token: string) => (): string => token;
 
 /** Greta’s session as a front end keeps it: the access token while it is good, then a fresh one for the refresh token. */
 class Keeper {
@@ -113,6 +116,45 @@ test('what staff book through the gateway is on the guide’s open calendar at o
   expect(follower.entries).toEqual(await truth());
   delays.sort((one, other) => one - other);
   console.log(`From the booking sent to the change received, at the gateway: median ${delays[25]?.toFixed(1)} ms, slowest ${delays[49]?.toFixed(1)} ms of 50.`);
+});
+
+describe('what another house does with her', () => {
+  interface Told {
+    calendarChanged: { kind: string; entryId: string; instance: { code: string } | null; entry: Record<string, unknown> | null };
+  }
+  const FOLLOW = `subscription ($id: ID!) { calendarChanged(guideId: $id) { kind entryId instance { code } entry { id start end origin kind offerTitle instance { code name url } details { bookingId } } } }`;
+  const AT = { start: '2033-01-01T10:00:00.000Z', end: '2033-01-01T11:00:00.000Z' };
+  const LATER = { start: '2033-01-02T10:00:00.000Z', end: '2033-01-02T11:00:00.000Z' };
+
+  test('comes to her open calendar at alpha through the gateway, redacted; alpha’s staff hear nothing', async () => {
+    const { alpha, beta, gateway } = federation;
+    const greta = wsClient(gateway.url, tokenOf(await alpha.guideToken('greta')));
+    const staff = wsClient(gateway.url, tokenOf(await alpha.staffToken()));
+    const before = (await alpha.records.query('select 1 from session_subscription')).length;
+    const [hers, theirs] = [greta, staff].map((socket) => socket.subscribe<Told>(FOLLOW, { id: alpha.guide('greta').id })) as [WsSubscription<Told>, WsSubscription<Told>];
+    await until(async () => (await alpha.records.query('select 1 from session_subscription')).length === before + 2, 'both are subscribed');
+    const there = await beta.staffToken();
+    const run = async (document: string, input: Record<string, unknown>) => {
+      const { data } = await client(gateway.url).query<Record<string, { booking: { id: string; version: number; assignments: { id: string }[] } }>>(document, { input: { idempotencyKey: randomUUID(), ...input } }, there);
+      return Object.values(data)[0]?.booking;
+    };
+    const PAYLOAD = '{ __typename ... on BookingPayload { booking { id version assignments { id } } } }';
+    const [offer] = beta.offers;
+    const made = await run(`mutation ($input: CreateBookingInput!) { createBooking(input: $input) ${PAYLOAD} }`, { offerId: offer?.id, guideIds: [beta.guide('greta').id], customer: { name: 'Somebody' }, time: AT });
+    const entryId = made?.assignments[0]?.id ?? '';
+    const entry = { id: entryId, ...AT, origin: 'FOREIGN', kind: 'BOOKING', offerTitle: offer?.title, instance: beta.info, details: null };
+    const told = { entryId, instance: { code: 'beta' } };
+    const next = async () => (await hers.waitForMessage()).calendarChanged;
+    expect(await next()).toEqual({ ...told, kind: 'CREATED', entry });
+    const moved = await run(`mutation ($input: RebookBookingInput!) { rebookBooking(input: $input) ${PAYLOAD} }`, { bookingId: made?.id, expectedVersion: made?.version, time: LATER });
+    expect(await next()).toEqual({ ...told, kind: 'UPDATED', entry: { ...entry, ...LATER } });
+    await run(`mutation ($input: CancelBookingInput!) { cancelBooking(input: $input) ${PAYLOAD} }`, { bookingId: made?.id, expectedVersion: moved?.version, reason: 'x', origin: 'HOUSE' });
+    expect(await next()).toEqual({ ...told, kind: 'REMOVED', entry: null });
+    const own = await book(gateway.url, await alpha.staffToken());
+    for (const subscription of [hers, theirs]) expect((await subscription.waitForMessage()).calendarChanged).toMatchObject({ kind: 'CREATED', entryId: own.id, instance: { code: 'alpha' } });
+    expect(theirs.messages.items).toHaveLength(1);
+    await Promise.all([greta.dispose(), staff.dispose()]);
+  });
 });
 
 test('her client lives through the end of its token: closed with 4403, it comes back with a fresh one', async () => {
