@@ -123,8 +123,8 @@ describe('what another house does with her', () => {
     calendarChanged: { kind: string; entryId: string; instance: { code: string } | null; entry: Record<string, unknown> | null };
   }
   const FOLLOW = `subscription ($id: ID!) { calendarChanged(guideId: $id) { kind entryId instance { code } entry { id start end origin kind offerTitle instance { code name url } details { bookingId } } } }`;
-  const AT = { start: '2033-01-01T10:00:00.000Z', end: '2033-01-01T11:00:00.000Z' };
-  const LATER = { start: '2033-01-02T10:00:00.000Z', end: '2033-01-02T11:00:00.000Z' };
+  const AT = { start: '2031-07-01T10:00:00.000Z', end: '2031-07-01T11:00:00.000Z' };
+  const LATER = { start: '2031-07-02T10:00:00.000Z', end: '2031-07-02T11:00:00.000Z' };
 
   test('comes to her open calendar at alpha through the gateway, redacted; alpha’s staff hear nothing', async () => {
     const { alpha, beta, gateway } = federation;
