@@ -35,6 +35,14 @@ export const couplingRepository = {
       .execute();
   },
 
+  /** Those that are over, last changed first, so many of each guide. */
+  async overOfGuides(tx: Tx, guideIds: readonly string[], each: number): Promise<CouplingRow[]> {
+    const { rows } = await sql<CouplingRow>`
+      select c.* from unnest(${[...guideIds]}::uuid[]) as g(id) cross join lateral (
+        select * from coupling where guide_id = g.id and state in ('DECLINED', 'ENDED') order by updated_at desc, id limit ${each}) c`.execute(tx);
+    return rows;
+  },
+
   /** Of one link, ended ones too, newest first. */
   async ofLink(tx: Tx, linkId: string, limit: number): Promise<CouplingRow[]> {
     return tx.selectFrom('coupling').selectAll().where('link_id', '=', linkId).orderBy('created_at', 'desc').orderBy('id').limit(limit).execute();

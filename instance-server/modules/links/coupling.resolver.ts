@@ -136,6 +136,9 @@ function toCoupling(couplings: CouplingService, row: CouplingRow): Coupling {
   });
 }
 
+const livingLoader = {};
+const overLoader = {};
+
 /** What couplings add to a guide. */
 @Resolver(() => Guide)
 export class CoupledGuideResolver {
@@ -144,17 +147,26 @@ export class CoupledGuideResolver {
     private readonly grants: GrantService,
   ) {}
 
-  @FieldResolver(() => [Coupling], { description: 'Couplings with other houses that are active or on the way.' })
-  async couplings(@Ctx() ctx: RequestContext, @Root() guide: Guide): Promise<Coupling[]> {
-    const loader = ctx.loader<string, CouplingRow[]>(
-      this,
+  @FieldResolver(() => [Coupling], { description: 'Couplings with other houses that are active or on the way; on demand also those that were declined or have ended, after them.' })
+  async couplings(
+    @Ctx() ctx: RequestContext,
+    @Root() guide: Guide,
+    @Arg('includeEnded', () => Boolean, { defaultValue: false, description: 'Also those that were declined or have ended, last changed first; 50 at most.' }) includeEnded: boolean,
+  ): Promise<Coupling[]> {
+    const living = this.#loader(ctx, livingLoader, (guideIds) => this.couplingService.ofGuides(guideIds)).load(guide.id);
+    const over = includeEnded ? this.#loader(ctx, overLoader, (guideIds) => this.couplingService.overOfGuides(guideIds)).load(guide.id) : [];
+    return [...(await living), ...(await over)].map((row) => toCoupling(this.couplingService, row));
+  }
+
+  #loader(ctx: RequestContext, owner: object, read: (guideIds: readonly string[]) => Promise<CouplingRow[]>): DataLoader<string, CouplingRow[]> {
+    return ctx.loader<string, CouplingRow[]>(
+      owner,
       () =>
         new DataLoader(async (guideIds) => {
-          const rows = Map.groupBy(await this.couplingService.ofGuides(guideIds), (row) => row.guide_id);
+          const rows = Map.groupBy(await read(guideIds), (row) => row.guide_id);
           return guideIds.map((id) => rows.get(id) ?? []);
         }),
     );
-    return (await loader.load(guide.id)).map((row) => toCoupling(this.couplingService, row));
   }
 
   @FieldResolver(() => [LinkedGrant], { description: 'Grants for the houses he is coupled in; for the gateway alone, and only when he asks himself.' })

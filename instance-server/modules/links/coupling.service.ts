@@ -18,6 +18,9 @@ import { type PartnerClient, PartnerRefusal } from './partner-client.js';
 import { isPairwise } from './pairwise.js';
 import { acceptanceAnswer, confirmationAnswer } from './partner-messages.js';
 
+/** Past couplings of one guide that are shown at most. */
+const MAX_OVER = 50;
+
 /**
  * Responsible for how couplings of this house's guides come about. Partners are called outside transactions: one that hangs holds no connection.
  * Every message can be repeated without a second effect, so whatever was lost between two steps is mended by doing the step again.
@@ -204,6 +207,11 @@ export class CouplingService {
 
   ofGuides(guideIds: readonly string[]): Promise<CouplingRow[]> {
     return repository.ofGuides(this.database.app.sql, guideIds);
+  }
+
+  /** Those that were declined or have ended, last changed first; 50 of each guide at most. */
+  overOfGuides(guideIds: readonly string[]): Promise<CouplingRow[]> {
+    return repository.overOfGuides(this.database.app.sql, guideIds, MAX_OVER);
   }
 
   /** How the exchange over these links is going, in their order. */

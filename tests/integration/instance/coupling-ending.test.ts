@@ -152,6 +152,18 @@ describe('an end', () => {
     if (who === 'the end of the link') await connect(a, b);
   });
 
+  test('and a refusal are seen by the staff who asked and by the guide, on demand; everywhere else they are gone', async () => {
+    const { couplingId, one } = await coupled();
+    await b.change('endCoupling', { couplingId });
+    const { coupling } = await a.change('requestCoupling', { idempotencyKey: randomUUID(), guideId: one.guideId, instance: 'beta' });
+    await b.change('endCoupling', { couplingId: coupling?.id });
+    const ask = async (token: string) =>
+      (await a.api.query<{ guide: unknown }>(`query ($id: ID!) { guide(id: $id) { couplings { id } all: couplings(includeEnded: true) { id state health instance { code } } } }`, { id: one.guideId }, token)).data.guide;
+    const beta = { health: null, instance: { code: 'beta' } };
+    const expected = { couplings: [], all: [{ id: coupling?.id, state: 'DECLINED', ...beta }, { id: couplingId, state: 'ENDED', ...beta }] };
+    expect([await ask(a.staff), await ask(one.token)]).toEqual([expected, expected]);
+  });
+
   test('of one the guide is not in is none of his', async () => {
     const { couplingId } = await coupled();
     const stranger = await a.guide();
