@@ -16,7 +16,8 @@ let mallory: FakePartner;
 let link: PartnerLink;
 let coupling: string;
 beforeAll(async () => {
-  federation = await startFederation();
+  // Often enough for a comparison to come while it is coupled.
+  federation = await startFederation({ instance: { SYNC_DIGEST_MS: '2000' } });
   mallory = await FakePartner.start('mallory');
   link = await mallory.linkWith(federation.alpha);
   await federation.register({ code: 'mallory', endpoint: mallory.url });
@@ -60,6 +61,7 @@ test('it is sent a grant, a credential of the gateway and the profile of the gui
   await socket.dispose();
 
   await until(() => mallory.received.some(({ path }) => path === '/partner/v1/sync/deliver'), 'the guide’s bookings and profile were delivered');
+  await until(() => mallory.received.some(({ path }) => path === '/partner/v1/sync/digest'), 'they were compared');
   const all = JSON.stringify(mallory.received);
   expect(canaries.in(all).map(({ house, field }) => [house, field])).toEqual([['alpha', 'first offer title'], ['alpha', 'gwen first name'], ['alpha', 'gwen last name'], ['alpha', 'gwen profile email'], ['alpha', 'gwen phone']]);
   for (const secret of [alpha.guide('gwen').id, alpha.guide('gwen').account.id, alpha.guide('gwen').account.email, alpha.offers[0]?.id ?? '', beta.guide('gwen').id, token]) expect(all).not.toContain(secret);
