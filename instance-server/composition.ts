@@ -5,6 +5,7 @@ import { AuditResolver, AuditService } from './modules/audit/index.js';
 import { AssignmentService, BlockedGuideResolver, BookingResolver, BookingService, GuideAssignmentResolver, GuideBlockResolver, PlacingService } from './modules/bookings/index.js';
 import { AbsenceService, AvailabilityChangesResolver, AvailabilityResolver, AvailabilityService, HolidayService, IndividualAvailabilityService, RuleService } from './modules/availability/index.js';
 import { CalendarReplicaAges, CalendarResolver, CalendarService } from './modules/calendar/index.js';
+import { composeClaims, ConflictResolver } from './modules/claims/index.js';
 import { OfferResolver, OfferService } from './modules/catalogs/index.js';
 import { ProfileKind, RestampService, RuleKind } from './modules/convergence/index.js';
 import { GuideResolver, GuideService, ViewerGuideResolver } from './modules/guides/index.js';
@@ -81,9 +82,6 @@ export async function composeInstance(config: InstanceConfig, logger: Logger, cl
   const offers = new OfferService(database, audit, settings);
   const stamps = new Stamps(code);
   const guides = new GuideService(database, audit, offers, stamps);
-  const assignments = new AssignmentService(audit);
-  const bookings = new BookingService({ database, audit, settings, assignments });
-  const requests = new RequestService(database, audit, new PlacingService(assignments));
   const availability = new AvailabilityService(database);
   const holidays = new HolidayService(database, audit, settings, stamps);
   const rules = new RuleService(database, audit, settings, stamps);
@@ -93,8 +91,23 @@ export async function composeInstance(config: InstanceConfig, logger: Logger, cl
   await directory.fresh();
   const grants = new GrantService(directory, verifier, clock, code, new CalendarReplicaAges(database, clock));
   const partners = new PartnerClient(clock, code);
-  // A keeper that leaves hands its claims over; nobody keeps any yet.
-  const endings = new CouplingEndings(audit, async () => undefined);
+  const claims = composeClaims({
+    database,
+    directory,
+    partners,
+    events,
+    settings,
+    audit,
+    clock,
+    code,
+    limits: { number: config.LIMIT_CLAIMS_PER_GUIDE, days: config.LIMIT_CLAIM_DAYS, horizonDays: config.LIMIT_CLAIM_HORIZON_DAYS },
+    heard: (linkId) => replication.heartbeats.hasMet(linkId),
+  });
+  const assignments = new AssignmentService(audit, claims.gate);
+  const bookings = new BookingService({ database, audit, settings, assignments }, claims.gate);
+  const requests = new RequestService(database, audit, new PlacingService(assignments));
+  // A keeper that leaves hands its claims over.
+  const endings = new CouplingEndings(audit, (tx, couplingId, actor) => claims.keepers.leave(tx, couplingId, actor));
   const couplings = new CouplingService(database, directory, partners, audit, guides, endings, code);
   const couplingStates = new CouplingStates(directory, endings, audit, code);
   const couplingLifeCycle = new CouplingLifeCycle(database, directory, partners, endings, audit);
@@ -109,12 +122,14 @@ export async function composeInstance(config: InstanceConfig, logger: Logger, cl
       new AssignmentKind(config.LIMIT_FOREIGN_BOOKINGS),
       new ProfileKind(stamps, audit, code),
       new RuleKind(stamps, audit, code),
+      ...claims.kinds,
     ],
   );
   const partnerActions: PartnerActions = new Map([
     ...new CouplingActions(directory, audit, endings, couplingStates, code).actions(),
     ...linkKeys.actions(),
     ...replication.actions,
+    ...claims.actions,
   ]);
   const partnerService = new PartnerService(database, directory, verifier, clock, code, partnerActions);
 
@@ -141,6 +156,7 @@ export async function composeInstance(config: InstanceConfig, logger: Logger, cl
     [CalendarResolver, new CalendarResolver(calendars)],
     [CouplingResolver, new CouplingResolver(couplings, couplingLifeCycle, guides)],
     [CoupledGuideResolver, new CoupledGuideResolver(couplings, grants)],
+    [ConflictResolver, new ConflictResolver(claims.conflicts, claims.disputes, guides, bookings)],
     [AuditResolver, new AuditResolver(database)],
   ]);
 
@@ -157,6 +173,7 @@ export async function composeInstance(config: InstanceConfig, logger: Logger, cl
     audit,
     invitations,
     calendars,
+    claims,
     directory,
     grants,
     links,

@@ -2,6 +2,7 @@ import type { InferKyselyDB } from '@mikro-orm/postgresql';
 import { AuditEntryEntity } from './modules/audit/audit.entity.js';
 import { AbsenceEntity, AvailabilityRuleEntity, HolidayEntity, IndividualAvailabilityEntity } from './modules/availability/availability.entity.js';
 import { BookingEntity, CustomerEntity, GuideAssignmentEntity } from './modules/bookings/booking.entity.js';
+import { AssignmentDisputeEntity, ClaimEntity } from './modules/claims/claim.entity.js';
 import { OfferEntity } from './modules/catalogs/offer.entity.js';
 import { GuideAliasEntity, GuideEntity, GuideOfferEntity, ProfileStampEntity } from './modules/guides/guide.entity.js';
 import { AccountEntity, AccountRoleEntity } from './modules/identity/account.entity.js';
@@ -55,6 +56,8 @@ export const entities = [
   OutboxEntity,
   ForeignBookingEntity,
   LostBookingEntity,
+  ClaimEntity,
+  AssignmentDisputeEntity,
 ] as const;
 
 /** Tables and columns as the query builder knows them, inferred from the definitions above. */

@@ -11,12 +11,13 @@ import { createMailer } from './platform/mail.js';
 /**
  * Expired records are removed at ten past every hour; each statement is harmless when it runs twice. Every minute somebody looks
  * whether anything waits for partners, or one has not heard of a link's end or a new key: the queue wakes, and carries nothing.
+ * Claims are looked after every five minutes, and compared with their holders' twice an hour.
  */
-const CRONTAB = '10 * * * * clean-up\n* * * * * sweep\n* * * * * tell-partners';
+const CRONTAB = '10 * * * * clean-up\n* * * * * sweep\n* * * * * tell-partners\n*/5 * * * * claims-sweep\n7,37 * * * * claims-compare';
 
 /** Background work of this process: any number of replicas share it through the database. */
 export async function startJobs(instance: Instance, config: InstanceConfig, logger: Logger): Promise<{ stop(): Promise<void> }> {
-  const { database, clock, settings, replication } = instance;
+  const { database, clock, settings, replication, claims } = instance;
   const mailer = createMailer({ smtpUrl: config.SMTP_URL, directory: config.MAIL_DIRECTORY, from: config.MAIL_FROM });
 
   const tasks: TaskList = {
@@ -59,6 +60,12 @@ export async function startJobs(instance: Instance, config: InstanceConfig, logg
     async 'tell-partners'() {
       await instance.linkNotices.tellDue();
       await instance.linkKeys.handOverAll();
+    },
+    async 'claims-sweep'() {
+      await claims.upkeep.sweep();
+    },
+    async 'claims-compare'() {
+      await claims.upkeep.compareAll();
     },
     async 'clean-up'() {
       const now = clock.now();

@@ -7,6 +7,7 @@ import { AuditResolver } from './modules/audit/index.js';
 import { AvailabilityChangesResolver, AvailabilityResolver } from './modules/availability/index.js';
 import { BlockedGuideResolver, BookingResolver, GuideAssignmentResolver, GuideBlockResolver } from './modules/bookings/index.js';
 import { CalendarResolver } from './modules/calendar/index.js';
+import { ConflictResolver } from './modules/claims/index.js';
 import { OfferResolver } from './modules/catalogs/index.js';
 import { GuideResolver, ViewerGuideResolver } from './modules/guides/index.js';
 import { AccountResolver, IdentityResolver } from './modules/identity/index.js';
@@ -38,6 +39,7 @@ export const resolverClasses = [
   CalendarResolver,
   CouplingResolver,
   CoupledGuideResolver,
+  ConflictResolver,
   AuditResolver,
 ] as const;
 

@@ -35,6 +35,7 @@ const commands = {
     locale: z.string().optional(),
     currency: z.string().optional(),
     blockTitle: z.string().optional(),
+    unreachableKeeper: z.enum(['ACCEPT', 'REFUSE']).optional(),
   }),
   'keys/rotate': z.strictObject({}),
   'accounts/invite': z.strictObject({
@@ -177,6 +178,7 @@ export class OperatorApi {
       ...(input.homepage !== undefined && { homepage: checkOptionalText(input.homepage, 'homepage', 500) }),
       ...(timeZone && { time_zone: timeZone }),
       ...(input.locale !== undefined && { locale: checkLanguage(input.locale, 'locale') }),
+      ...(input.unreachableKeeper !== undefined && { unreachable_keeper: input.unreachableKeeper }),
       ...(input.currency !== undefined && { currency: checkCurrency(input.currency, 'currency') }),
       ...(input.blockTitle !== undefined && { block_title: checkText(input.blockTitle, 'blockTitle', { max: 200 }) }),
     };

@@ -66,6 +66,7 @@ export interface Settings {
   locale: string;
   currency: string;
   blockTitle: string;
+  unreachableKeeper: 'ACCEPT' | 'REFUSE';
 }
 
 export type SettingsChange = Partial<Omit<Settings, 'code'>>;

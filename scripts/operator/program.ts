@@ -87,7 +87,7 @@ export function buildProgram(streams: Streams): Command {
 }
 
 function addSettings(program: Command, open: Open, print: Print): void {
-  const settings = program.command('settings').description('Who the instance is: name, addresses, time zone, locale, currency.');
+  const settings = program.command('settings').description('Who the instance is: name, addresses, time zone, locale, currency; and what it does with assignments that cannot be verified.');
   settings
     .command('show')
     .description('Prints the settings.')
@@ -107,6 +107,7 @@ function addSettings(program: Command, open: Open, print: Print): void {
     .option('--locale <tag>', 'BCP 47 tag, such as de-AT')
     .option('--currency <code>', 'ISO 4217 code for new offers')
     .option('--block-title <title>', 'what linked houses read of a guide who is blocked here, such as Not available')
+    .addOption(new Option('--unreachable-keeper <answer>', 'assignments that the keeper of a guide’s claims cannot be asked about at once').choices(['ACCEPT', 'REFUSE']))
     .addHelpText('after', details(`${NEEDS_KEY}. The code of an instance cannot be changed.`, 'settings set --time-zone Europe/Vienna --logo none --instance http://127.0.0.1:4101'))
     .action(async (given: SettingsChange) => {
       if (Object.keys(given).length === 0) throw new UsageError('Nothing to change; --help lists the settings.');

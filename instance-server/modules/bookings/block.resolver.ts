@@ -32,7 +32,7 @@ export class GuideBlockResolver {
     @Ctx() ctx: RequestContext,
     @Arg('input', () => CreateGuideBlockInput, { description: 'Whom and when.' }) input: CreateGuideBlockInput,
   ): Promise<typeof CreateGuideBlockResult> {
-    return outcomeOf(async () => payload(await createGuideBlock(this.bookings.deps, ctx, input))) as Promise<typeof CreateGuideBlockResult>;
+    return outcomeOf(async () => payload(await this.bookings.settled(ctx, createGuideBlock(this.bookings.deps, ctx, input)))) as Promise<typeof CreateGuideBlockResult>;
   }
 
   @Mutation(() => UpdateGuideBlockResult, { description: 'Gives a block another time or note.' })
@@ -41,7 +41,7 @@ export class GuideBlockResolver {
     @Ctx() ctx: RequestContext,
     @Arg('input', () => UpdateGuideBlockInput, { description: 'The changes.' }) input: UpdateGuideBlockInput,
   ): Promise<typeof UpdateGuideBlockResult> {
-    return outcomeOf(async () => payload(await updateGuideBlock(this.bookings.deps, ctx, input))) as Promise<typeof UpdateGuideBlockResult>;
+    return outcomeOf(async () => payload(await this.bookings.settled(ctx, updateGuideBlock(this.bookings.deps, ctx, input)))) as Promise<typeof UpdateGuideBlockResult>;
   }
 
   @Mutation(() => EndGuideBlockResult, { description: 'Ends a block; the guide is free again.' })

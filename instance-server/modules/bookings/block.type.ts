@@ -2,7 +2,7 @@ import { createUnionType, Field, ID, Int, ObjectType } from 'type-graphql';
 import { IdempotencyKeyReusedError, InvalidInputError, NotFoundError, StaleVersionError } from '../../platform/errors/user-error.js';
 import { DateTimeScalar } from '../../platform/time.js';
 import { VisibleTo } from '../../platform/visibility/visible-to.js';
-import { GuideUnavailableError } from './booking.type.js';
+import { GuideNotVerifiableError, GuideUnavailableError } from './booking.type.js';
 
 @ObjectType({
   description:
@@ -45,13 +45,13 @@ export class EndGuideBlockPayload {
 export const CreateGuideBlockResult = createUnionType({
   name: 'CreateGuideBlockResult',
   description: 'The new block, or why there is none.',
-  types: () => [GuideBlockPayload, GuideUnavailableError, NotFoundError, InvalidInputError, IdempotencyKeyReusedError] as const,
+  types: () => [GuideBlockPayload, GuideUnavailableError, GuideNotVerifiableError, NotFoundError, InvalidInputError, IdempotencyKeyReusedError] as const,
 });
 
 export const UpdateGuideBlockResult = createUnionType({
   name: 'UpdateGuideBlockResult',
   description: 'The changed block, or why it stayed as it was.',
-  types: () => [GuideBlockPayload, GuideUnavailableError, NotFoundError, StaleVersionError, InvalidInputError, IdempotencyKeyReusedError] as const,
+  types: () => [GuideBlockPayload, GuideUnavailableError, GuideNotVerifiableError, NotFoundError, StaleVersionError, InvalidInputError, IdempotencyKeyReusedError] as const,
 });
 
 export const EndGuideBlockResult = createUnionType({

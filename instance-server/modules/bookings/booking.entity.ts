@@ -63,6 +63,8 @@ export const GuideAssignmentEntity = defineEntity({
     blockNote: p.text().nullable(),
     /** NOT_NEEDED, PENDING, UNVERIFIED, VERIFIED or CONFLICT: what the keeper of the guide's claims has said of this interval. */
     verification: p.string().length(16).default('NOT_NEEDED'),
+    /** Counts what matters to that claim: every other interval, and the end. */
+    claimVersion: p.integer().default(1),
     version: p.integer().default(1),
     createdAt: p.datetime(3).defaultRaw('now()'),
   },

@@ -4,7 +4,7 @@ import type { Tx } from '../../platform/database/database.js';
 import type { TimeRange } from '../../platform/time.js';
 import type { AgeGroup } from '../catalogs/index.js';
 import type { BookingScope } from './booking.policy.js';
-import { Booking, BookingOrder, BookingState, CancellationOrigin, GuideAssignment } from './booking.type.js';
+import { type AssignmentVerification, Booking, BookingOrder, BookingState, CancellationOrigin, GuideAssignment } from './booking.type.js';
 
 interface BookingRow {
   id: string;
@@ -57,6 +57,12 @@ export interface LivingAssignment {
 
 /** Of a booking, whatever else it is. */
 export type BookedAssignment = LivingAssignment & { bookingId: string };
+
+/** What the database says of an assignment's claim: see `AssignmentVerification`. */
+export interface AssignmentClaim {
+  verification: string;
+  claimVersion: number;
+}
 
 /** What a booking is before a change; customer and notes stay in the database. */
 export interface LockedBooking {
@@ -167,13 +173,20 @@ export const bookingRepository = {
     if (scope.kind === 'NONE') return [];
     let query = tx
       .selectFrom('guide_assignment')
-      .select(['id', 'booking_id', 'guide_id', 'start_at', 'end_at'])
+      .select(['id', 'booking_id', 'guide_id', 'start_at', 'end_at', 'verification'])
       .where('booking_id', 'in', [...bookingIds])
       .where('ended_at', 'is', null);
     if (scope.kind === 'ASSIGNED_TO') query = query.where('guide_id', '=', scope.guideId);
     const rows = await query.orderBy('start_at').orderBy('id').execute();
     return rows.map((row) =>
-      Object.assign(new GuideAssignment(), { id: row.id, start: row.start_at, end: row.end_at, guideId: row.guide_id, bookingId: row.booking_id ?? '' }),
+      Object.assign(new GuideAssignment(), {
+        id: row.id,
+        start: row.start_at,
+        end: row.end_at,
+        verification: row.verification as AssignmentVerification,
+        guideId: row.guide_id,
+        bookingId: row.booking_id ?? '',
+      }),
     );
   },
 
@@ -221,8 +234,8 @@ export const bookingRepository = {
     return rows.flatMap((row) => (row.booking_id ? [{ id: row.id, guideId: row.guide_id, bookingId: row.booking_id, start: row.start_at, end: row.end_at }] : []));
   },
 
-  async insertAssignment(tx: Tx, assignment: LivingAssignment, blockNote: string | null): Promise<void> {
-    await tx
+  async insertAssignment(tx: Tx, assignment: LivingAssignment, blockNote: string | null): Promise<AssignmentClaim> {
+    const row = await tx
       .insertInto('guide_assignment')
       .values({
         id: assignment.id,
@@ -233,15 +246,19 @@ export const bookingRepository = {
         start_at: assignment.start,
         end_at: assignment.end,
       })
-      .execute();
+      .returning(['verification', 'claim_version'])
+      .executeTakeFirstOrThrow();
+    return { verification: row.verification, claimVersion: row.claim_version };
   },
 
-  async moveAssignment(tx: Tx, id: string, range: TimeRange): Promise<void> {
-    await tx
+  async moveAssignment(tx: Tx, id: string, range: TimeRange): Promise<AssignmentClaim> {
+    const row = await tx
       .updateTable('guide_assignment')
       .set((eb) => ({ start_at: range.start, end_at: range.end, version: eb('version', '+', 1) }))
       .where('id', '=', id)
-      .execute();
+      .returning(['verification', 'claim_version'])
+      .executeTakeFirstOrThrow();
+    return { verification: row.verification, claimVersion: row.claim_version };
   },
 
   async endAssignment(tx: Tx, id: string, now: Date): Promise<void> {

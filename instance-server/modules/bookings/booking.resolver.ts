@@ -83,7 +83,7 @@ export class BookingResolver {
     @Ctx() ctx: RequestContext,
     @Arg('input', () => CreateBookingInput, { description: 'The booking.' }) input: CreateBookingInput,
   ): Promise<typeof CreateBookingResult> {
-    return outcomeOf(async () => payload(await createBooking(this.bookings.deps, ctx, input))) as Promise<typeof CreateBookingResult>;
+    return outcomeOf(async () => payload(await this.bookings.settled(ctx, createBooking(this.bookings.deps, ctx, input)))) as Promise<typeof CreateBookingResult>;
   }
 
   @Mutation(() => RebookBookingResult, { description: 'Gives a booking another time, offer, guides or details.' })
@@ -92,7 +92,7 @@ export class BookingResolver {
     @Ctx() ctx: RequestContext,
     @Arg('input', () => RebookBookingInput, { description: 'The changes.' }) input: RebookBookingInput,
   ): Promise<typeof RebookBookingResult> {
-    return outcomeOf(async () => payload(await rebookBooking(this.bookings.deps, ctx, input))) as Promise<typeof RebookBookingResult>;
+    return outcomeOf(async () => payload(await this.bookings.settled(ctx, rebookBooking(this.bookings.deps, ctx, input)))) as Promise<typeof RebookBookingResult>;
   }
 
   @Mutation(() => AssignGuideResult, { description: 'Assigns a guide to a booking or part of it. Staff decide: whether he is eligible is told by `eligibleGuides` and not checked here; nobody is assigned twice at once.' })
@@ -101,7 +101,7 @@ export class BookingResolver {
     @Ctx() ctx: RequestContext,
     @Arg('input', () => AssignGuideInput, { description: 'Who covers what.' }) input: AssignGuideInput,
   ): Promise<typeof AssignGuideResult> {
-    return outcomeOf(async () => payload(await assignGuide(this.bookings.deps, ctx, input))) as Promise<typeof AssignGuideResult>;
+    return outcomeOf(async () => payload(await this.bookings.settled(ctx, assignGuide(this.bookings.deps, ctx, input)))) as Promise<typeof AssignGuideResult>;
   }
 
   @Mutation(() => ResetAssignmentResult, { description: 'Undoes an assignment; the booking lives on.' })

@@ -7,6 +7,7 @@ import type { BookingFilter } from './booking.input.js';
 import { bookingScope } from './booking.policy.js';
 import { bookingRepository as repository } from './booking.repository.js';
 import { type Booking, type BookingConnection, BookingOrder, type GuideAssignment } from './booking.type.js';
+import type { ClaimGate } from './claim-gate.js';
 import type { CommandDependencies } from './commands/shared.js';
 
 const byIdLoader = {};
@@ -14,7 +15,20 @@ const assignmentsLoader = {};
 
 /** Responsible for reading bookings; each change is a command of its own under commands/. */
 export class BookingService {
-  constructor(readonly deps: CommandDependencies) {}
+  constructor(
+    readonly deps: CommandDependencies,
+    private readonly claims: ClaimGate,
+  ) {}
+
+  /** What a command made, once it is known whether its guides can be counted on, or a moment has passed. */
+  async settled<T>(ctx: RequestContext, command: Promise<T>): Promise<T> {
+    const made = await command.catch(async (error: unknown) => {
+      await this.claims.settled(ctx, false);
+      throw error;
+    });
+    await this.claims.settled(ctx, true);
+    return made;
+  }
 
   async find(ctx: RequestContext, id: string): Promise<Booking | null> {
     if (!isUuid(id)) return null;

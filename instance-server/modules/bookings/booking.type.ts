@@ -48,6 +48,25 @@ export class Customer {
   phone!: string | null;
 }
 
+export enum AssignmentVerification {
+  NOT_NEEDED = 'NOT_NEEDED',
+  PENDING = 'PENDING',
+  UNVERIFIED = 'UNVERIFIED',
+  VERIFIED = 'VERIFIED',
+  CONFLICT = 'CONFLICT',
+}
+registerEnumType(AssignmentVerification, {
+  name: 'AssignmentVerification',
+  description: 'Whether a guide who works for several houses can be counted on at that time: one of the houses decides for all.',
+  valuesConfig: {
+    NOT_NEEDED: { description: 'He works for this house alone.' },
+    PENDING: { description: 'It has been asked; the answer is on its way.' },
+    UNVERIFIED: { description: 'Nobody could be asked yet; it is tried again until somebody answers.' },
+    VERIFIED: { description: 'The time is this house’s.' },
+    CONFLICT: { description: 'The time is not this house’s; see `guideConflicts`.' },
+  },
+});
+
 @ObjectType({ description: 'A guide covers a booking or part of it.' })
 @VisibleTo('GUIDE', 'STAFF', 'ADMINISTRATOR')
 export class GuideAssignment {
@@ -59,6 +78,9 @@ export class GuideAssignment {
 
   @Field(() => DateTimeScalar, { description: 'Until when; not included.' })
   end!: Date;
+
+  @Field(() => AssignmentVerification, { description: 'Whether he can be counted on then, in all houses he works for.' })
+  verification!: AssignmentVerification;
 
   guideId!: string;
 }
@@ -131,7 +153,7 @@ export class BookingConnection {
   pageInfo!: PageInfo;
 }
 
-@ObjectType({ implements: UserError, description: 'The guide is assigned elsewhere in this house at that time. Nothing was changed.' })
+@ObjectType({ implements: UserError, description: 'The guide is taken at that time. Nothing was changed.' })
 @VisibleTo('GUIDE', 'STAFF', 'ADMINISTRATOR')
 export class GuideUnavailableError extends UserError {
   override readonly code = UserErrorCode.GUIDE_UNAVAILABLE;
@@ -139,6 +161,34 @@ export class GuideUnavailableError extends UserError {
   override readonly message = 'The guide is assigned to something else at that time.';
 
   @Field(() => ID, { description: 'The guide who is taken.' })
+  readonly guideId: string;
+
+  @Field(() => DateTimeScalar, { description: 'Start of the interval that was wanted.' })
+  readonly start: Date;
+
+  @Field(() => DateTimeScalar, { description: 'End of the interval that was wanted.' })
+  readonly end: Date;
+
+  constructor(guideId: string, start: Date, end: Date) {
+    super();
+    this.guideId = guideId;
+    this.start = start;
+    this.end = end;
+  }
+}
+
+@ObjectType({
+  implements: UserError,
+  description:
+    'Whether the guide can be counted on at that time could not be verified, and this house assigns nobody unverified. Nothing was changed; try again later.',
+})
+@VisibleTo('GUIDE', 'STAFF', 'ADMINISTRATOR')
+export class GuideNotVerifiableError extends UserError {
+  override readonly code = UserErrorCode.GUIDE_NOT_VERIFIABLE;
+
+  override readonly message = 'Whether the guide can be counted on at that time could not be verified.';
+
+  @Field(() => ID, { description: 'The guide in question.' })
   readonly guideId: string;
 
   @Field(() => DateTimeScalar, { description: 'Start of the interval that was wanted.' })
@@ -189,21 +239,21 @@ export class DeleteBookingPayload {
 export const CreateBookingResult = createUnionType({
   name: 'CreateBookingResult',
   description: 'The new booking, or why there is none.',
-  types: () => [BookingPayload, GuideUnavailableError, NotFoundError, InvalidInputError, IdempotencyKeyReusedError] as const,
+  types: () => [BookingPayload, GuideUnavailableError, GuideNotVerifiableError, NotFoundError, InvalidInputError, IdempotencyKeyReusedError] as const,
 });
 
 export const RebookBookingResult = createUnionType({
   name: 'RebookBookingResult',
   description: 'The rebooked booking, or why it stayed as it was.',
   types: () =>
-    [BookingPayload, GuideUnavailableError, NotFoundError, StaleVersionError, InvalidTransitionError, InvalidInputError, IdempotencyKeyReusedError] as const,
+    [BookingPayload, GuideUnavailableError, GuideNotVerifiableError, NotFoundError, StaleVersionError, InvalidTransitionError, InvalidInputError, IdempotencyKeyReusedError] as const,
 });
 
 export const AssignGuideResult = createUnionType({
   name: 'AssignGuideResult',
   description: 'The booking with its new assignment, or why there is none.',
   types: () =>
-    [BookingPayload, GuideUnavailableError, NotFoundError, StaleVersionError, InvalidTransitionError, InvalidInputError, IdempotencyKeyReusedError] as const,
+    [BookingPayload, GuideUnavailableError, GuideNotVerifiableError, NotFoundError, StaleVersionError, InvalidTransitionError, InvalidInputError, IdempotencyKeyReusedError] as const,
 });
 
 export const ResetAssignmentResult = createUnionType({

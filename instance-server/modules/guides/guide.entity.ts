@@ -10,6 +10,9 @@ export const GuideEntity = defineEntity({
     globalId: p.string().length(64).nullable().unique(),
     /** When the global id was minted: of two, the older survives. */
     globalIdMintedAt: p.datetime(3).nullable(),
+    /** Code of the house that keeps the claims to his time; null until he is coupled for the first time. The highest epoch counts. */
+    claimKeeper: p.string().length(32).nullable(),
+    keeperEpoch: p.integer().default(0),
     firstName: p.string().length(100),
     lastName: p.string().length(100),
     email: p.string().length(254).nullable(),

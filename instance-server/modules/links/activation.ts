@@ -18,5 +18,9 @@ export async function activateIfConfirmed(tx: Tx, row: CouplingRow, now: Date): 
   const surviving = survivor(own, partners) ?? mintGlobalId(row.id, now);
   if (await isAnothers(tx, row.guide_id, surviving.globalId)) throw new GlobalIdTaken();
   await adoptGlobalId(tx, row.guide_id, surviving);
+  // The id came with a keeper of his claims, whom the partner will name; until then the partner is supposed to know best.
+  if (surviving === partners && own?.globalId !== surviving.globalId && surviving.globalId !== mintGlobalId(row.id, now).globalId) {
+    await repository.supposeKeeper(tx, row.guide_id, row.link_id);
+  }
   return repository.update(tx, row.id, now, { state: 'ACTIVE', global_id: surviving.globalId, since: now });
 }

@@ -5,7 +5,7 @@ import { couplingRepository as repository, type CouplingRow } from './coupling.r
 import type { KnownLink } from './link.directory.js';
 
 /** What others do before a coupling ends, in its transaction, as worker: a keeper hands its claims over. */
-export type BeforeEnd = (tx: Tx, couplingId: string) => Promise<void>;
+export type BeforeEnd = (tx: Tx, couplingId: string, actor: Actor) => Promise<void>;
 
 export const isOver = (row: CouplingRow): boolean => row.state === 'DECLINED' || row.state === 'ENDED';
 
@@ -24,7 +24,7 @@ export class CouplingEndings {
   async end(tx: Tx, row: CouplingRow, link: KnownLink, actor: Actor, now: Date): Promise<CouplingRow> {
     if (isOver(row)) return row;
     const wasActive = row.state === 'ACTIVE';
-    if (wasActive) await this.beforeEnd(tx, row.id);
+    if (wasActive) await this.beforeEnd(tx, row.id, actor);
     const ended = await repository.update(tx, row.id, now, { state: wasActive ? 'ENDED' : 'DECLINED', requested_name: null });
     await this.audit.record(tx, actor, now, {
       action: wasActive ? 'coupling.ended' : 'coupling.declined',

@@ -115,6 +115,15 @@ export const couplingRepository = {
     return row && { name: `${row.first_name} ${row.last_name}`, globalId: row.global_id, mintedAt: row.global_id_minted_at };
   },
 
+  /** Epoch 0: any house that knows is believed. */
+  async supposeKeeper(tx: Tx, guideId: string, linkId: string): Promise<void> {
+    await tx
+      .updateTable('guide')
+      .set((eb) => ({ claim_keeper: eb.selectFrom('link').select('partner_code').where('id', '=', linkId), keeper_epoch: 0 }))
+      .where('id', '=', guideId)
+      .execute();
+  },
+
   /** Codes of the houses this guide is coupled with already. */
   async partnersOf(tx: Tx, guideId: string): Promise<string[]> {
     const rows = await tx

@@ -13,3 +13,5 @@ export { PartnerClient, PartnerRefusal } from './partner-client.js';
 export { type PartnerAction, type PartnerActions, PartnerCallError } from './partner-actions.js';
 export { couplingItem, type CouplingItem, couplingItemAnswer } from './partner-messages.js';
 export { PartnerService } from './partner.service.js';
+export { identityOf, survivor } from './coupling.rules.js';
+export { adoptGlobalId, isAnothers } from './global-id.js';

@@ -1,5 +1,18 @@
-import { Field, ObjectType } from 'type-graphql';
+import { Field, ObjectType, registerEnumType } from 'type-graphql';
 import { VisibleTo } from '../../platform/visibility/visible-to.js';
+
+export enum UnreachableKeeper {
+  ACCEPT = 'ACCEPT',
+  REFUSE = 'REFUSE',
+}
+registerEnumType(UnreachableKeeper, {
+  name: 'UnreachableKeeper',
+  description: 'What a house does with assignments that cannot be verified at once.',
+  valuesConfig: {
+    ACCEPT: { description: 'They stand as unverified and are verified later.' },
+    REFUSE: { description: 'They are refused.' },
+  },
+});
 
 @ObjectType({ description: 'What everybody may know of an instance, for log-in pages and beside foreign bookings.', simpleResolvers: true })
 @VisibleTo('ANYONE')
@@ -49,4 +62,7 @@ export class InstanceSettings {
 
   @Field({ description: 'Title of all blocks of this house: what linked houses, and their guides, read of a time for which a guide is withheld.' })
   blockTitle!: string;
+
+  @Field(() => UnreachableKeeper, { description: 'What becomes of an assignment when it cannot be verified at once that the guide is free in all his houses.' })
+  unreachableKeeper!: UnreachableKeeper;
 }

@@ -15,6 +15,8 @@ export const SettingsEntity = defineEntity({
     currency: p.string().length(3),
     /** What linked houses read in place of an offer's title while a guide is blocked. */
     blockTitle: p.string().length(200).default('Blocked'),
+    /** ACCEPT or REFUSE: what becomes of an assignment that the keeper of the guide's claims cannot be asked about. */
+    unreachableKeeper: p.string().length(8).default('ACCEPT'),
     version: p.integer().default(1),
     updatedAt: p.datetime(3).defaultRaw('now()'),
   },

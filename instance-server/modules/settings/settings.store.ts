@@ -1,3 +1,4 @@
+import type { UnreachableKeeper } from './instance-info.type.js';
 import type { Database } from '../../platform/database/database.js';
 import { type EventHub, reloadPersistently } from '../../platform/events/events.js';
 
@@ -12,6 +13,7 @@ export interface Settings {
   currency: string;
   /** What linked houses read of a block in place of an offer's title. */
   blockTitle: string;
+  unreachableKeeper: UnreachableKeeper;
   version: number;
 }
 
@@ -42,6 +44,7 @@ export class SettingsStore {
       locale: row.locale,
       currency: row.currency,
       blockTitle: row.block_title,
+      unreachableKeeper: row.unreachable_keeper as UnreachableKeeper,
       version: row.version,
     };
     return this.#current;

@@ -84,7 +84,7 @@ export class GuideRequestResolver {
     @Ctx() ctx: RequestContext,
     @Arg('input', () => AcceptGuideRequestInput, { description: 'Which request.' }) input: AcceptGuideRequestInput,
   ): Promise<typeof AcceptGuideRequestResult> {
-    return outcomeOf(async () => payload(await this.requests.accept(ctx, input))) as Promise<typeof AcceptGuideRequestResult>;
+    return outcomeOf(async () => payload(await this.bookings.settled(ctx, this.requests.accept(ctx, input)))) as Promise<typeof AcceptGuideRequestResult>;
   }
 
   @Mutation(() => DeclineGuideRequestResult, { description: 'A guide declines a request to himself.' })

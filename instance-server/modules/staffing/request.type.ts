@@ -12,7 +12,7 @@ import { IDEMPOTENCY_DESCRIPTION } from '../../platform/idempotency.js';
 import { PageInfo } from '../../platform/paging.js';
 import { DateTimeScalar } from '../../platform/time.js';
 import { VisibleTo } from '../../platform/visibility/visible-to.js';
-import { GuideUnavailableError, InvalidTransitionError, TimeRangeInput } from '../bookings/index.js';
+import { GuideNotVerifiableError, GuideUnavailableError, InvalidTransitionError, TimeRangeInput } from '../bookings/index.js';
 import { AgeGroup } from '../catalogs/index.js';
 
 export enum GuideRequestState {
@@ -210,7 +210,7 @@ export const RequestGuidesResult = createUnionType({
 export const AcceptGuideRequestResult = createUnionType({
   name: 'AcceptGuideRequestResult',
   description: 'The accepted request, with the guide assigned, or why he was not.',
-  types: () => [GuideRequestPayload, GuideRequestClosedError, GuideUnavailableError, NotFoundError, InvalidInputError, IdempotencyKeyReusedError] as const,
+  types: () => [GuideRequestPayload, GuideRequestClosedError, GuideUnavailableError, GuideNotVerifiableError, NotFoundError, InvalidInputError, IdempotencyKeyReusedError] as const,
 });
 
 export const DeclineGuideRequestResult = createUnionType({

@@ -11,6 +11,8 @@ export type InstanceEvent =
   | { kind: 'foreign'; guideId: string; foreignId: string; change: 'CREATED' | 'UPDATED' | 'REMOVED' }
   /** Something waits for a linked house. */
   | { kind: 'outbox'; linkId: string }
+  /** The keeper of a guide's claims has answered about an assignment. */
+  | { kind: 'verification'; assignmentId: string }
   | { kind: 'session'; sessionId: string }
   | { kind: 'account'; accountId: string }
   | { kind: 'links' }

@@ -44,6 +44,11 @@ offer by id                      | all         all        all        all        
 offers                           | all         all        all        all         all         | home       home      home       home       | home        | home       home        | 401      401
 waiting couplings                | role        role       role       all         all         | role       role      home       home       | home        | role       home        | 401      401
 action log                       | role        role       role       role        any         | role       role      role       any        | role        | role       role        | 401      401
+conflicts with other houses      | role        role       role       all         all         | role       role      home       home       | home        | role       home        | 401      401
+conflicts of the guide           | role        role       role       all         all         | role       role      -          -          | -           | role       -           | 401      401
+check the assignment again       | role        role       role       any         any         | role       role      -          -          | -           | role       -           | 401      401
+dispute a foreign booking        | any         -          -          role        role        | -          -         role       role       | role        | -          role        | 401      401
+withdraw the dispute             | any         -          -          role        role        | -          -         role       role       | role        | -          role        | 401      401
 change the guide                 | any         -          -          any         any         | -          -         -          -          | -           | -          -           | 401      401
 make the guide available         | any         -          -          any         any         | -          -         -          -          | -           | -          -           | 401      401
 make the guide a rule            | any         -          -          any         any         | -          -         -          -          | -           | -          -           | 401      401

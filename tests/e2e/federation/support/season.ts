@@ -146,6 +146,7 @@ export class Season {
     await this.#change('staff', 'delete-booking', { idempotencyKey: randomUUID(), bookingId: mistake.booking.id, expectedVersion: mistake.booking.version }, staff);
     const lasting = await create(4, [guideId]);
     await this.#run('staff', 'booking', { id: lasting.booking.id }, staff);
+    await this.#change('staff', 'recheck-assignment', { assignmentId: lasting.booking.assignments[0]?.id }, staff);
   }
 
   /** The guide is asked three times: he accepts, declines, and is asked no more. */
@@ -222,6 +223,9 @@ export class Season {
     await this.#run(who, 'offers', {}, token);
     await this.#run(who, 'my-availability', { range: RANGE }, token);
     await this.#run(who, 'my-calendar', { range: RANGE, maxReplicaAge: 0 }, token);
+    if (who === 'staff') await this.#run(who, 'guide-conflicts', { first: 200 }, token);
+    // His house sends and receives no other house's: the answer is as for any id that leads nowhere.
+    else for (const operation of ['dispute-foreign-booking', 'withdraw-dispute']) await this.#run(who, operation, { input: { foreignBookingId: randomUUID() } }, token);
     if (who === 'staff') await this.#run(who, 'guides', { first: 200, range: RANGE }, token);
   }
 

@@ -1,0 +1,71 @@
+import type { Tx } from '../../platform/database/database.js';
+import { type KnownLink, type LinkDirectory } from '../links/index.js';
+import { ItemRefusal } from '../replication/index.js';
+import type { ClaimAnswer } from './claim.messages.js';
+import { claimRepository as repository, type Claimed, type DeskGuide, type KeptClaim } from './claim.repository.js';
+
+const DAY_MS = 86_400_000;
+
+/** What one partner may claim of one guide: a hostile one must not block him for ever. */
+export interface ClaimLimits {
+  /** Living claims, those in conflict included. */
+  number: number;
+  days: number;
+  horizonDays: number;
+}
+
+/**
+ * Whether a partner has been heard since this process started, or cannot be for the time being. A keeper that was restored from an older
+ * state learns what it has forgotten from the houses it hears, so it grants nothing before.
+ */
+export type HeardSinceStart = (linkId: string) => boolean;
+
+const isRelease = (claim: Claimed): boolean => claim.start === null;
+const isAnswered = (claim: Claimed, known: KeptClaim | undefined): boolean =>
+  known?.incarnation === claim.incarnation && known.version === claim.version && known.state !== 'CONFLICT';
+
+/** Responsible for what the keeper of a guide's claims decides. Callers hold the rows of the guides. */
+export class ClaimDesk {
+  constructor(
+    private readonly directory: LinkDirectory,
+    private readonly instanceCode: string,
+    private readonly limits: ClaimLimits,
+    private readonly heard: HeardSinceStart,
+  ) {}
+
+  /** One answer for each, in their order. @throws ItemRefusal with the place of the claim that cannot be taken */
+  async decide(tx: Tx, holder: KnownLink, claims: readonly Claimed[], now: Date): Promise<ClaimAnswer[]> {
+    const code = holder.partnerCode;
+    const guides = await repository.deskGuides(tx, claims.map((claim) => claim.guideId), code, now);
+    const known = await repository.kept(tx, code, claims.map((claim) => claim.id));
+    const taken: Claimed[] = [];
+    for (const [index, claim] of claims.entries()) {
+      const guide = guides.get(claim.guideId);
+      const before = known.get(claim.id);
+      if (guide?.keeper !== this.instanceCode) {
+        // Left over from when the claims were kept here.
+        if (before && isRelease(claim)) taken.push(claim);
+        continue;
+      }
+      if (!isRelease(claim) && !isAnswered(claim, before)) this.#check(index, claim, guide, before, holder.id, now);
+      taken.push(claim);
+    }
+    const given = taken.length > 0 ? await repository.apply(tx, code, taken, now) : [];
+    const answers = new Map(taken.map((claim, place) => [claim, given[place]]));
+    return claims.map((claim, index) => {
+      const answer = answers.get(claim);
+      if (!answer) return { verdict: isRelease(claim) ? 'RELEASED' : 'NOT_KEEPER' };
+      if (answer.verdict === 'NOT_YOURS') throw new ItemRefusal(index, 'NOT_YOURS');
+      return { verdict: answer.verdict as ClaimAnswer['verdict'], ...(answer.verdict === 'STALE' && { version: answer.version ?? undefined }) };
+    });
+  }
+
+  #check(index: number, claim: Claimed, guide: DeskGuide, before: KeptClaim | undefined, linkId: string, now: Date): void {
+    const [start, end] = [claim.start?.getTime() ?? 0, claim.end?.getTime() ?? 0];
+    const isTooFar = end - start > this.limits.days * DAY_MS || end > now.getTime() + this.limits.horizonDays * DAY_MS;
+    if (!before || before.state === 'RELEASED') guide.living += 1;
+    if (isTooFar || guide.living > this.limits.number) throw new ItemRefusal(index, 'LIMIT_EXCEEDED');
+    const unheard = guide.linkIds.some((id) => id !== linkId && this.directory.byId(id)?.isOpen && !this.heard(id));
+    if (unheard) throw new ItemRefusal(index, 'LATER');
+  }
+}

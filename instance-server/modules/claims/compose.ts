@@ -1,0 +1,47 @@
+import type { Clock } from '../../platform/clock.js';
+import type { Database } from '../../platform/database/database.js';
+import type { EventHub } from '../../platform/events/events.js';
+import type { AuditService } from '../audit/index.js';
+import type { LinkDirectory, PartnerClient } from '../links/index.js';
+import type { ReplicatedKind } from '../replication/index.js';
+import type { SettingsStore } from '../settings/index.js';
+import { ClaimActions } from './claim.actions.js';
+import { ClaimDesk, type ClaimLimits, type HeardSinceStart } from './claim.desk.js';
+import { Claims } from './claim.gate.js';
+import { ClaimKind } from './claim.kind.js';
+import { ClaimUpkeep } from './claim.upkeep.js';
+import { ConflictService } from './conflict.service.js';
+import { DisputeKind } from './dispute.kind.js';
+import { DisputeService } from './dispute.service.js';
+import { KeeperKind } from './keeper.kind.js';
+import { KeeperService } from './keeper.service.js';
+import { VerdictKind } from './verdict.kind.js';
+
+export interface ClaimDependencies {
+  database: Database;
+  directory: LinkDirectory;
+  partners: PartnerClient;
+  events: EventHub;
+  settings: SettingsStore;
+  audit: AuditService;
+  clock: Clock;
+  code: string;
+  limits: ClaimLimits;
+  heard: HeardSinceStart;
+}
+
+/** Every service of claims, wired once. */
+export function composeClaims({ database, directory, partners, events, settings, audit, clock, code, limits, heard }: ClaimDependencies) {
+  const desk = new ClaimDesk(directory, code, limits, heard);
+  const gate = new Claims(database, directory, partners, events, settings);
+  const keepers = new KeeperService(database, directory, partners, clock, code);
+  return {
+    gate,
+    keepers,
+    kinds: [new KeeperKind(), new ClaimKind(desk), new VerdictKind(code), new DisputeKind(audit)] as ReplicatedKind[],
+    actions: new ClaimActions(desk, code).actions(),
+    upkeep: new ClaimUpkeep(database, directory, partners, keepers, clock, code),
+    conflicts: new ConflictService(database, gate, audit),
+    disputes: new DisputeService(database, audit),
+  };
+}
