@@ -109,12 +109,12 @@ export async function conflicts(house: ReplicatingHouse, variables: Record<strin
   return { nodes: edges.map(({ node }) => node), text: answer.text, endCursor: pageInfo.endCursor };
 }
 
-const OURS = ['ASSIGNMENT', 'CLAIM', 'DISPUTE', 'KEEPER', 'VERDICT'];
+const OURS = new Set(['ASSIGNMENT', 'CLAIM', 'DISPUTE', 'KEEPER', 'VERDICT']);
 
 /** Nothing of assignments and their claims waits anywhere. */
 export async function quiet(houses: readonly ReplicatingHouse[]): Promise<void> {
   await until(async () => {
-    for (const house of houses) if ((await house.waiting()).some(({ kind }) => OURS.includes(kind))) return false;
+    for (const house of houses) if ((await house.waiting()).some(({ kind }) => OURS.has(kind))) return false;
     return true;
   });
 }
