@@ -2,7 +2,7 @@ import { Cleanup } from '../../testkit/cleanup.js';
 import { until } from '../../testkit/until.js';
 import { at } from '../instance/support/house.js';
 import type { ReplicatingHouse } from '../replication/support/houses.js';
-import { act, assignmentOf, book, type Booked, claimsAt, openHouses, quiet, type SharedGuide, shareGuide, verification, verificationOf } from './support/houses.js';
+import { act, assignmentOf, book, type Booked, claimsAt, openHouses, quiet, type SharedGuide, shareGuide, verification, verificationOf, waiting } from './support/houses.js';
 
 /* A house that assigns nobody unverified: DOMAIN §2 "If the keeper cannot be reached the setting decides". */
 
@@ -73,7 +73,7 @@ test('beyond what a partner may claim nothing is verified, and the rest is', asy
   const booked: Booked[] = [];
   for (const hour of [0, 1, 2, 3]) booked.push(await bookAt(gamma, guide, hour, hour + 1));
   expect(booked.map(verificationOf)).toEqual(['VERIFIED', 'VERIFIED', 'VERIFIED', 'UNVERIFIED']);
-  expect((await gamma.waiting()).filter(({ kind }) => kind === 'CLAIM')).toMatchObject([{ record_id: assignmentOf(booked[3] as Booked), refused_code: 'LIMIT_EXCEEDED' }]);
+  expect((await waiting(gamma)).filter(({ kind }) => kind === 'CLAIM')).toMatchObject([{ record_id: assignmentOf(booked[3] as Booked), refused_code: 'LIMIT_EXCEEDED' }]);
   expect(await claimsAt(alpha, guide, at(0))).toEqual(['gamma 0-1 VERIFIED', 'gamma 1-2 VERIFIED', 'gamma 2-3 VERIFIED']);
   await gamma.run('resetAssignment', { assignmentId: assignmentOf(booked[0] as Booked), expectedVersion: booked[0]?.booking?.version });
   await until(async () => (await verification(gamma, assignmentOf(booked[3] as Booked))) === 'VERIFIED', 20_000);
