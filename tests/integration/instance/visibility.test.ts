@@ -121,6 +121,7 @@ test('what is the gateway’s alone is not even in the client schema', async () 
     'Guide.linkedGrants',
     'LinkedGrant.globalId',
     'LinkedGrant.instance',
+    'LinkedGrant.replicaAge',
     'LinkedGrant.token',
     'Query._entities',
     'Query._service',

@@ -21,7 +21,7 @@ function instrumented(text: string): string {
   return print(documentOf(result)).replaceAll(/\s+/gu, ' ');
 }
 
-const grants = '_lotse_grants: linkedGrants { instance token globalId }';
+const grants = '_lotse_grants: linkedGrants { instance token globalId replicaAge }';
 
 describe('what merging needs is added', () => {
   test.each([
