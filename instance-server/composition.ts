@@ -27,7 +27,7 @@ import {
   PartnerClient,
   PartnerService,
 } from './modules/links/index.js';
-import { AssignmentKind, CouplingKind, Replication } from './modules/replication/index.js';
+import { AssignmentKind, CouplingKind, LostBookingResolver, LostBookingService, Replication } from './modules/replication/index.js';
 import { SettingsResolver, SettingsStore } from './modules/settings/index.js';
 import {
   BookingRequestsResolver,
@@ -116,7 +116,7 @@ export async function composeInstance(config: InstanceConfig, logger: Logger, cl
   const links = new LinkService(database, directory, partners, linkKeys, linkNotices, endings, settings, audit, clock, ownEndpoint);
   // What replicates, by the modules it is of; and what partners may ask for, likewise.
   const replication = new Replication(
-    { database, directory, partners, events, clock, logger, heartbeatMs: config.SYNC_HEARTBEAT_MS, digestMs: config.SYNC_DIGEST_MS },
+    { database, directory, partners, audit, events, clock, logger, heartbeatMs: config.SYNC_HEARTBEAT_MS, digestMs: config.SYNC_DIGEST_MS },
     [
       new CouplingKind(couplingStates, clock),
       new AssignmentKind(config.LIMIT_FOREIGN_BOOKINGS),
@@ -157,6 +157,7 @@ export async function composeInstance(config: InstanceConfig, logger: Logger, cl
     [CouplingResolver, new CouplingResolver(couplings, couplingLifeCycle, guides)],
     [CoupledGuideResolver, new CoupledGuideResolver(couplings, grants)],
     [ConflictResolver, new ConflictResolver(claims.conflicts, claims.disputes, guides, bookings)],
+    [LostBookingResolver, new LostBookingResolver(new LostBookingService(database, audit), guides)],
     [AuditResolver, new AuditResolver(database)],
   ]);
 

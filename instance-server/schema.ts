@@ -12,6 +12,7 @@ import { OfferResolver } from './modules/catalogs/index.js';
 import { GuideResolver, ViewerGuideResolver } from './modules/guides/index.js';
 import { AccountResolver, IdentityResolver } from './modules/identity/index.js';
 import { CoupledGuideResolver, CouplingResolver } from './modules/links/index.js';
+import { LostBookingResolver } from './modules/replication/index.js';
 import { SettingsResolver } from './modules/settings/index.js';
 import { BookingRequestsResolver, EligibilityResolver, GuideReleaseResolver, GuideRequestResolver, GuideRequestsResolver, GuideTermsResolver } from './modules/staffing/index.js';
 import { enforceVisibility } from './platform/visibility/enforce.js';
@@ -40,6 +41,7 @@ export const resolverClasses = [
   CouplingResolver,
   CoupledGuideResolver,
   ConflictResolver,
+  LostBookingResolver,
   AuditResolver,
 ] as const;
 

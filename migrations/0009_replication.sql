@@ -102,3 +102,16 @@ as $$
 $$;
 revoke all on function outrun_assignment(uuid, int) from public;
 grant execute on function outrun_assignment(uuid, int) to lotse_worker;
+
+-- With a coupling ends what was received over it, there as well: nobody holds these any more.
+create function coupling_to_lost_bookings() returns trigger
+language plpgsql security definer set search_path = pg_catalog, public
+as $$
+begin
+  delete from public.lost_booking where coupling_id = new.id;
+  return null;
+end
+$$;
+revoke all on function coupling_to_lost_bookings() from public;
+create trigger coupling_to_lost_bookings after update on coupling for each row
+  when (new.state = 'ENDED' and old.state <> 'ENDED') execute function coupling_to_lost_bookings();

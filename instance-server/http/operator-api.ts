@@ -8,6 +8,7 @@ import { publish } from '../platform/events/events.js';
 import { knownTimeZone } from '../platform/time.js';
 import { peekToken, TokenError } from '../platform/tokens.js';
 import { checkCurrency, checkEmail, checkLanguage, checkOptionalText, checkText } from '../platform/validation.js';
+import { runSyncCommand, syncCommands } from './operator-sync.js';
 
 /** Life of an operator's signed call, seconds. */
 const OPERATOR_TOKEN_SECONDS = 60;
@@ -55,6 +56,7 @@ const commands = {
   'links/rotate': z.strictObject({ partner: code }),
   'links/renew': z.strictObject({ partner: code }),
   'links/pin': z.strictObject({ offer }),
+  ...syncCommands,
   'couplings/list': z.strictObject({ partner: code }),
   'couplings/pause': z.strictObject({ couplingId: z.uuid() }),
   'couplings/resume': z.strictObject({ couplingId: z.uuid() }),
@@ -155,6 +157,11 @@ export class OperatorApi {
         return links.renew((input as Input<'links/renew'>).partner);
       case 'links/pin':
         return links.pin((input as Input<'links/pin'>).offer);
+      case 'sync/status':
+      case 'sync/retry':
+      case 'sync/resync':
+      case 'sync/inspect':
+        return runSyncCommand(this.instance.replication.service, command, input);
       case 'couplings/list':
         return couplingLifeCycle.list((input as Input<'couplings/list'>).partner);
       case 'couplings/pause':

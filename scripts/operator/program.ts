@@ -6,6 +6,7 @@ import { type Invitation, type LinkOffer, OperatorClient, type SettingsChange } 
 import { connectInstances } from './connect.js';
 import { addCouplings } from './couplings.js';
 import { addRestamp } from './restamp.js';
+import { addSync } from './sync.js';
 import { details, NEEDS_KEY, type Open, type Print } from './help.js';
 import { readSigningKey, writeKeyPair } from './keys.js';
 import { linkState, linkTable, members, UsageError } from './output.js';
@@ -81,8 +82,7 @@ export function buildProgram(streams: Streams): Command {
   addSettings(program, open, print);
   addLinks(program, open, print);
   addCouplings(program, open, print);
-  const sync = program.command('sync').description('What travels between linked instances.');
-  addRestamp(sync, open, print);
+  addRestamp(addSync(program, open, print), open, print);
   return program;
 }
 

@@ -50,6 +50,8 @@ export type AuditAction =
   | 'link.suspended'
   | 'link.resumed'
   | 'link.ended'
+  | 'link.resynchronised'
+  | 'lost-booking.released'
   | 'link.key-rotated'
   | 'coupling.requested'
   | 'coupling.accepted'
@@ -61,7 +63,7 @@ export type AuditAction =
 
 export interface AuditRecord {
   action: AuditAction;
-  subjectType: 'account' | 'session' | 'settings' | 'key' | 'guide' | 'availability-rule' | 'absence' | 'offer' | 'booking' | 'assignment' | 'request' | 'link' | 'coupling';
+  subjectType: 'account' | 'session' | 'settings' | 'key' | 'guide' | 'availability-rule' | 'absence' | 'offer' | 'booking' | 'assignment' | 'request' | 'link' | 'lost-booking' | 'coupling';
   subjectId: string;
   /** The person acted for, where that is not the actor. */
   onBehalfOf?: string | null;

@@ -74,6 +74,11 @@ export class PartnerClient {
     return answer;
   }
 
+  /** Asks the partner again at once, even if he has not answered so often that he is left alone for a while. */
+  forget(link: KnownLink): void {
+    this.#policies.delete(link.partnerEndpoint);
+  }
+
   async close(): Promise<void> {
     await this.#agent.close();
   }

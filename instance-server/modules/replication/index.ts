@@ -3,5 +3,8 @@ export { CouplingKind } from './coupling.kind.js';
 export { Drains } from './drains.js';
 export { Heartbeats } from './heartbeats.js';
 export { type Comparison, type HeldRecord, type Item, ItemRefusal, type Receipt, type RecordName, type ReceivingCoupling, type ReplicatedKind, type ReplicatedKinds } from './kinds.js';
+export { LostBookingResolver } from './lost-booking.resolver.js';
+export { LostBookingService } from './lost-booking.service.js';
 export { SyncMetrics } from './metrics.js';
 export { Replication } from './replication.js';
+export { type Inspection, SyncService, type SyncStatus } from './sync.service.js';

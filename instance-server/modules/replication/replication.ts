@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Clock } from '../../platform/clock.js';
 import type { Database } from '../../platform/database/database.js';
 import type { EventHub } from '../../platform/events/events.js';
+import type { AuditService } from '../audit/index.js';
 import type { LinkDirectory, PartnerActions, PartnerClient } from '../links/index.js';
 import { Delivery } from './delivery.js';
 import { DigestActions } from './digest.actions.js';
@@ -13,11 +14,13 @@ import { kindsOf, type ReplicatedKind } from './kinds.js';
 import { Memory } from './memory.js';
 import { SyncMetrics } from './metrics.js';
 import { SyncReceipt } from './receipt.js';
+import { SyncService } from './sync.service.js';
 
 export interface ReplicationParts {
   database: Database;
   directory: LinkDirectory;
   partners: PartnerClient;
+  audit: AuditService;
   events: EventHub;
   clock: Clock;
   logger: Logger;
@@ -33,9 +36,11 @@ export class Replication {
   readonly drains: Drains;
   readonly digests: Digests;
   readonly actions: PartnerActions;
+  /** For operators. */
+  readonly service: SyncService;
 
   constructor(parts: ReplicationParts, given: readonly ReplicatedKind[]) {
-    const { database, directory, partners, events, clock, logger, heartbeatMs, digestMs } = parts;
+    const { database, directory, partners, audit, events, clock, logger, heartbeatMs, digestMs } = parts;
     const kinds = kindsOf(given);
     this.digests = new Digests(database, partners, kinds, this.metrics, clock, digestMs);
     const memory = new Memory(logger, () => this.digests.want());
@@ -46,6 +51,7 @@ export class Replication {
       this.heartbeats.heard(id);
       this.drains.wake(id, true);
     });
+    this.service = new SyncService(database, directory, partners, this.drains, this.digests, audit, clock);
     this.actions = new Map([...receipt.actions(), ...new DigestActions(kinds).actions()]);
   }
 }

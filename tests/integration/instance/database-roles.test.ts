@@ -152,6 +152,7 @@ test('each role may call these functions and no other of ours', async () => {
     calendar_entry: ['app', 'guide'],
     calendar_of_guide: ['guide'],
     calendar_of_guides: ['app'],
+    coupling_to_lost_bookings: [],
     coupling_to_outbox: [],
     coupled_profiles: ['worker'],
     coupling_leaves: [],

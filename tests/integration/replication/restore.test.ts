@@ -72,6 +72,24 @@ test('what it has forgotten sending keeps blocking; everything else becomes equa
   expect(of(cancelled.assignments[0]?.id)).toMatchObject({ ended: false, version: 1 });
   expect((await lost()).map(({ id, incarnation }) => [id, incarnation])).toEqual([[forgotten.assignments[0]?.id, before[0]]]);
   expect((await incarnations())[1]).toBe(before[1]);
+
+  // Staff of the restored house hear of it, and nothing was made a booking again.
+  const ask = async () => {
+    const { data } = await pair.alpha.api.query<{ lostBookings: Record<string, unknown>[] }>('{ lostBookings { id start end offerTitle isBlock guide { id } } }', {}, await pair.alpha.staff());
+    return data.lostBookings.filter((found) => (found['guide'] as { id: string }).id === guide.ids['alpha']);
+  };
+  await until(async () => (await ask()).length > 0);
+  const [{ title = '' } = {}] = await pair.alpha.records.query<{ title: string }>('select title from offer where id = $1', [offers['alpha']]);
+  const id = forgotten.assignments[0]?.id;
+  expect(await ask()).toEqual([{ id, start: forgotten.start, end: forgotten.end, offerTitle: title, isBlock: false, guide: { id: guide.ids['alpha'] } }]);
+  expect((await pair.alpha.originals(guide.ids['alpha'] ?? '')).map((original) => original.id).toSorted()).toEqual([moved, cancelled].map(({ assignments }) => assignments[0]?.id).toSorted());
+
+  // Let go, it ends there; a second time changes nothing.
+  const release = async () => (await pair.alpha.api.query('mutation ($id: ID!) { releaseLostBooking(input: { lostBookingId: $id }) { ... on ReleaseLostBookingPayload { releasedLostBookingId } ... on UserError { code } } }', { id }, await pair.alpha.staff())).data;
+  for (let time = 0; time < 2; time += 1) expect(await release()).toEqual({ releaseLostBooking: { releasedLostBookingId: id } });
+  await until(async () => (await pair.beta.copies(guide.couplingId)).find((copy) => copy.id === id)?.ended);
+  expect(await ask()).toEqual([]);
+  expect(await lost()).toEqual([]);
 });
 
 test('what it has forgotten receiving comes back from the partner', async () => {

@@ -76,6 +76,8 @@ export function variablesAbout(house: House, { couplings }: Federation, texts: T
     'invite-account': input({ idempotencyKey: key, email: customer.email, displayName: texts('display name'), roles: ['STAFF'] }),
     'invite-guide': input({ idempotencyKey: key, email: customer.email, guideId }),
     'login': input({ instance: house.code, email: house.staff.email, password: texts('password') }),
+    'lost-bookings': {},
+    'release-lost-booking': input({ lostBookingId: booking?.assignmentId }),
     'logout': { allSessions: true },
     'me': {},
     'my-availability': { range },

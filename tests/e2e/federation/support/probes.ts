@@ -275,6 +275,7 @@ export const PROBES: Readonly<Record<string, Probe>> = {
     nothing: { offers: { edges: [] } },
   },
   'waiting couplings': { document: '{ couplingRequests { id requestedName } }', variables: () => ({}), answer: () => ({ couplingRequests: [] }), nothing: { couplingRequests: [] } },
+  'lost bookings': { document: '{ lostBookings { id offerTitle } }', variables: () => ({}), answer: () => ({ lostBookings: [] }), nothing: { lostBookings: [] } },
   'action log': {
     document: `query ($id: ID) { auditEntries(filter: { subjectId: $id, action: "link.activated" }) { edges { node { action after } } } }`,
     variables: () => ({}),
@@ -331,6 +332,7 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   'withdraw a request': change('withdrawGuideRequest', 'GuideRequestInput', ({ alpha }) => ({ requestId: alpha.guide('greta').requestId }), 'input.requestId'),
   'change the offer': change('updateOffer', 'UpdateOfferInput', ({ alpha }) => ({ offerId: alpha.offers[0]?.id, expectedVersion: 1, title: 'none' }), 'input.offerId'),
   'end the coupling with gamma': change('endCoupling', 'CouplingInput', ({ couplings }) => ({ couplingId: couplings['greta alpha-gamma'] }), 'input.couplingId'),
+  'let a booking go as if it were lost': change('releaseLostBooking', 'ReleaseLostBookingInput', (federation) => ({ lostBookingId: gretasBooking(federation).assignmentId }), 'input.lostBookingId'),
   'pause the coupling with gamma': change('pauseCoupling', 'CouplingInput', ({ couplings }) => ({ couplingId: couplings['greta alpha-gamma'] }), 'input.couplingId'),
   'resume the coupling with gamma': change('resumeCoupling', 'CouplingInput', ({ couplings }) => ({ couplingId: couplings['greta alpha-gamma'] }), 'input.couplingId'),
   'confirm the coupling with gamma': change('confirmCoupling', 'CouplingInput', ({ couplings }) => ({ couplingId: couplings['greta alpha-gamma'] }), 'input.couplingId'),

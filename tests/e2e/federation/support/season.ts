@@ -241,9 +241,21 @@ export class Season {
     await this.#change('guide', 'confirm-coupling', { couplingId }, guide);
     await there.#change('guide', 'confirm-coupling', { couplingId }, await partner.token(counterpart.account, 'GUIDE'));
     await this.#run('guide', 'my-calendar', { range: RANGE }, guide);
+    await this.#lost(couplingId, guideId, staff);
     await this.#change('staff', 'pause-coupling', { couplingId }, staff);
     await this.#change('staff', 'resume-coupling', { couplingId }, staff);
     await this.#change('staff', 'end-coupling', { couplingId }, staff);
     for (const operation of there.used) this.used.add(operation);
+  }
+
+  /** As after a restore: a partner has told back what it still holds of this house. */
+  async #lost(couplingId: string, guideId: string, staff: string): Promise<void> {
+    const id = randomUUID();
+    await this.house.records.query(
+      `insert into lost_booking (coupling_id, id, guide_id, start_at, end_at, offer_title, kind, version, found_at) values ($1, $2, $3, $4, $5, $6, 'BOOKING', 1, now())`,
+      [couplingId, id, guideId, RANGE.start, RANGE.end, this.#plant('title of a lost booking')],
+    );
+    await this.#run('staff', 'lost-bookings', {}, staff);
+    await this.#change('staff', 'release-lost-booking', { lostBookingId: id }, staff);
   }
 }
