@@ -93,9 +93,9 @@ export class ReplicatingHouse {
     );
   }
 
-  /** Assignments that wait for partners. */
-  waiting(): Promise<{ kind: string; record_id: string; refused_code: string | null; attempts: number }[]> {
-    return this.records.query(`select kind, record_id, refused_code, attempts from outbox where kind = 'ASSIGNMENT' order by seq`);
+  /** Assignments that wait for partners, or for the one of a coupling. */
+  waiting(couplingId: string | null = null): Promise<{ kind: string; record_id: string; refused_code: string | null; attempts: number }[]> {
+    return this.records.query(`select kind, record_id, refused_code, attempts from outbox where kind = 'ASSIGNMENT' and ($1::uuid is null or coupling_id = $1) order by seq`, [couplingId]);
   }
 }
 
@@ -146,9 +146,9 @@ export async function converged(from: ReplicatingHouse, to: ReplicatingHouse, gu
   await until(async () => {
     wanted = essence(await from.originals(guide.ids[from.code] ?? ''));
     found = essence(await to.copies(guide.couplingId));
-    return wanted === found && (await from.waiting()).length === 0;
+    return wanted === found && (await from.waiting(guide.couplingId)).length === 0;
   }, timeoutMs).catch(async (error: unknown) => {
-    throw new Error(`the replica is ${found}, the origin ${wanted}; waiting: ${JSON.stringify(await from.waiting())}; ${JSON.stringify(await from.records.query('select * from sync_peer'))}`, { cause: error });
+    throw new Error(`the replica is ${found}, the origin ${wanted}; waiting: ${JSON.stringify(await from.waiting(guide.couplingId))}; ${JSON.stringify(await from.records.query('select * from sync_peer'))}`, { cause: error });
   });
   return to.copies(guide.couplingId);
 }
