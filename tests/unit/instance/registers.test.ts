@@ -95,6 +95,20 @@ class House {
   }
 }
 
+test('a stamp of now is later than what was given before the clock went ahead, even in the same millisecond', () => {
+  const [elbe, donau] = [new House('elbe'), new House('donau')];
+  const time = Date.parse('2026-06-01T08:00:00Z');
+  elbe.change('phone', 'before', time);
+  donau.take(elbe.held, time);
+  elbe.ahead = 61_000;
+  elbe.change('phone', 'meanwhile', time);
+  elbe.ahead = 0;
+  elbe.restamp(time);
+  expect(donau.take(elbe.held, time)).toBe(true);
+  expect(donau.held).toEqual(elbe.held);
+  expect(donau.held['phone']?.value).toBe('meanwhile');
+});
+
 const step = fc.oneof(
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('change' as const), at: fc.constantFrom(0, 1, 2), name: fc.constantFrom(...NAMES), value: fc.integer() }) },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('send' as const), from: fc.constantFrom(0, 1, 2), to: fc.constantFrom(0, 1, 2) }) },
