@@ -51,6 +51,7 @@ export async function startInstance(config: InstanceConfig, logger: Logger, cloc
   const metrics = new Registry();
   instanceMetrics(app, metrics);
   instance.replication.metrics.register(metrics, () => instance.replication.service.status());
+  instance.claims.metrics.register(metrics);
   app.addHook('onRequest', async (request, reply) => {
     void reply.header('x-request-id', request.id).header('cache-control', 'no-store').header('x-content-type-options', 'nosniff');
   });

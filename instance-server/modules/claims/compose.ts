@@ -9,6 +9,7 @@ import { ClaimActions } from './claim.actions.js';
 import { ClaimDesk, type ClaimLimits, type HeardSinceStart } from './claim.desk.js';
 import { Claims } from './claim.gate.js';
 import { ClaimKind } from './claim.kind.js';
+import { ClaimMetrics } from './claim.metrics.js';
 import { ClaimUpkeep } from './claim.upkeep.js';
 import { ConflictService } from './conflict.service.js';
 import { DisputeKind } from './dispute.kind.js';
@@ -42,6 +43,7 @@ export function composeClaims({ database, directory, partners, events, settings,
     actions: new ClaimActions(desk, code).actions(),
     upkeep: new ClaimUpkeep(database, directory, partners, keepers, clock, code),
     conflicts: new ConflictService(database, gate, audit),
+    metrics: new ClaimMetrics(database, clock),
     disputes: new DisputeService(database, audit),
   };
 }

@@ -30,6 +30,9 @@ test('with the keeper’s word the assignment is verified when it is committed',
   expect(await verification(beta, assignmentOf(booked))).toBe('VERIFIED');
   await quiet([alpha, beta]);
   expect(await claimsAt(alpha, guide, at(0))).toEqual(['beta 0-2 VERIFIED']);
+  const metrics = await Promise.all([alpha, beta].map(async ({ server }) => (await fetch(`${server.url}/metrics`)).text()));
+  expect(metrics[0]).toContain('\nlotse_claims{partner="beta",state="VERIFIED"} 1\n');
+  expect(metrics[1]).toContain('\nlotse_assignments{verification="VERIFIED"} 1\n');
 });
 
 test('against his word nothing is committed', async () => {
