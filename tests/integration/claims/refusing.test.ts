@@ -31,7 +31,8 @@ test('with the keeper’s word the assignment is verified when it is committed',
   await quiet([alpha, beta]);
   expect(await claimsAt(alpha, guide, at(0))).toEqual(['beta 0-2 VERIFIED']);
   const metrics = await Promise.all([alpha, beta].map(async ({ server }) => (await fetch(`${server.url}/metrics`)).text()));
-  expect(metrics[0]).toContain('\nlotse_claims{partner="beta",state="VERIFIED"} 1\n');
+  // Labels come in the order of the database's JSON.
+  expect(metrics[0]).toContain('\nlotse_claims{state="VERIFIED",partner="beta"} 1\n');
   expect(metrics[1]).toContain('\nlotse_assignments{verification="VERIFIED"} 1\n');
 });
 
