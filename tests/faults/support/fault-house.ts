@@ -91,6 +91,11 @@ export class ShiftedClock {
     await writeFile(this.file, String(offset));
   }
 
+  /** How far ahead it has been at the most, milliseconds. */
+  get furthestAhead(): number {
+    return Math.max(...this.#changes.map(({ offset }) => offset));
+  }
+
   /** What it showed at the least at this moment or later, while the process may have read an older setting for this long. */
   atLeast(moment: number, staleMs: number): number {
     const before = this.#changes.findLast(({ at }) => at <= moment - staleMs);
