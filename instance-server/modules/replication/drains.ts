@@ -1,8 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { ExponentialBackoff, type IBackoff } from 'cockatiel';
 import type { Logger } from 'pino';
+import { ZodError } from 'zod';
 import type { Clock } from '../../platform/clock.js';
 import type { Database } from '../../platform/database/database.js';
+import { databaseFault } from '../../platform/database/errors.js';
 import type { EventHub } from '../../platform/events/events.js';
 import { type LinkDirectory, PartnerRefusal } from '../links/index.js';
 import type { Delivery } from './delivery.js';
@@ -18,7 +20,11 @@ const backoff = new ExponentialBackoff({ initialDelay: 200, maxDelay: 30_000 });
 const TICK_MS = 1_000;
 
 /** Names a failure for operators; what a partner or a driver says is not repeated. */
-const codeOf = (error: unknown): string => (error instanceof PartnerRefusal ? error.code.replaceAll(/[^A-Z_]/g, '').slice(0, 64) || 'REFUSED' : 'UNREACHABLE');
+function codeOf(error: unknown): string {
+  if (error instanceof PartnerRefusal) return error.code.replaceAll(/[^A-Z_]/g, '').slice(0, 64) || 'REFUSED';
+  if (error instanceof ZodError) return 'MALFORMED_ANSWER';
+  return databaseFault(error) ? 'OWN_DATABASE' : 'UNREACHABLE';
+}
 
 /** The sending to one partner: one run at a time, its own patience. */
 class Drain {

@@ -47,9 +47,11 @@ export class Replication {
     this.heartbeats = new Heartbeats(database, partners, memory, clock, heartbeatMs);
     const delivery = new Delivery(database, partners, kinds, memory, this.metrics, clock);
     this.drains = new Drains({ database, directory, delivery, heartbeats: this.heartbeats, digests: this.digests, locks: new DrainLocks(database.workerUrl), events, clock, logger });
-    const receipt = new SyncReceipt(kinds, memory, this.metrics, ({ id }) => {
-      this.heartbeats.heard(id);
-      this.drains.wake(id, true);
+    const receipt = new SyncReceipt(kinds, memory, this.metrics, (link) => {
+      // He speaks, so he is there: he is not left alone any longer for not having answered.
+      partners.forget(link);
+      this.heartbeats.heard(link.id);
+      this.drains.wake(link.id, true);
     });
     this.service = new SyncService(database, directory, partners, this.drains, this.digests, audit, clock);
     this.actions = new Map([...receipt.actions(), ...new DigestActions(kinds).actions()]);
