@@ -30,7 +30,7 @@ export class KeeperService {
 
   /**
    * Called in the transaction that ends a coupling, before it ends. If this house wants it and keeps the claims, it names its successor
-   * and hands them over; if the partner does, he leaves, and the keeper stays. The longest coupled house that stays is the one; if none does, the house that is left. It is tried once,
+   * and hands them over; if the partner does, he leaves, and the keeper stays. The longest coupled house that stays is the one; where none does there is nothing that the other house does not know. It is tried once,
    * since nobody may be kept in a coupling; what was not handed over its holders register again.
    */
   async leave(tx: Tx, couplingId: string, actor: Actor): Promise<void> {
@@ -44,8 +44,8 @@ export class KeeperService {
     const { rows } = await sql<Successor>`
       select k.id as "couplingId", l.id as "linkId", l.partner_code as code
       from coupling k join link l on l.id = k.link_id
-      where k.guide_id = ${guideId} and k.state = 'ACTIVE'
-      order by k.id = ${couplingId}, k.since, k.id limit 1`.execute(tx);
+      where k.guide_id = ${guideId} and k.state = 'ACTIVE' and k.id <> ${couplingId}
+      order by k.since, k.id limit 1`.execute(tx);
     const [successor] = rows;
     if (!successor) return;
     await repository.setKeeper(tx, guideId, successor.code, own.epoch + 1, this.clock.now());
