@@ -23,7 +23,13 @@ export class PartnerRefusal extends Error {
   }
 }
 
-/** Calls a partner with a token signed by our link key over the hash of the body, each with a breaker of its own. */
+/** What is exchanged in the background; it fails often while a partner is away, and says nothing of a call that somebody waits for. */
+const isBackground = (path: string): boolean => path.startsWith('/partner/v1/sync/') || path === '/partner/v1/claims/inventory';
+
+/**
+ * Calls a partner with a token signed by our link key over the hash of the body, each with breakers of its own: one for the exchange in
+ * the background, one for what people wait for.
+ */
 export class PartnerClient {
   readonly #policies = new Map<string, IPolicy>();
   // Kept longer than partners are silent in between, so that a change does not wait for a connection.
@@ -34,12 +40,13 @@ export class PartnerClient {
     private readonly instanceCode: string,
   ) {}
 
-  #policy(link: KnownLink): IPolicy {
-    let policy = this.#policies.get(link.partnerEndpoint);
+  #policy(link: KnownLink, path: string): IPolicy {
+    const key = `${link.partnerEndpoint} ${isBackground(path)}`;
+    let policy = this.#policies.get(key);
     if (!policy) {
       const breaker = circuitBreaker(handleAll, { halfOpenAfter: steadyDelay(HALF_OPEN_AFTER_MS), breaker: new ConsecutiveBreaker(5) });
       policy = wrap(breaker, timeout(TIME_LIMIT_MS, TimeoutStrategy.Aggressive));
-      this.#policies.set(link.partnerEndpoint, policy);
+      this.#policies.set(key, policy);
     }
     return policy;
   }
@@ -55,7 +62,7 @@ export class PartnerClient {
       this.clock.now(),
       PARTNER_TOKEN_SECONDS,
     );
-    const { status, answer } = await this.#policy(link).execute(async ({ signal }) => {
+    const { status, answer } = await this.#policy(link, path).execute(async ({ signal }) => {
       const response = await request(new URL(path, link.partnerEndpoint), {
         method: 'POST',
         headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
