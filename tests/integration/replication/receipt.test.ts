@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Cleanup } from '../../testkit/cleanup.js';
+import { until } from '../../testkit/until.js';
 import { assignment, Correspondent, type Item } from './support/correspondent.js';
 import { openReplicatingHouse, type ReplicatingHouse } from './support/houses.js';
 
@@ -228,4 +229,17 @@ test('events tell of real changes only, and name neither house nor title', async
   await listener.query('unlisten lotse_event');
   const changes = heard.filter((payload) => payload.includes('"foreign"')).map((payload) => JSON.parse(payload) as unknown);
   expect(changes).toEqual(['CREATED', 'UPDATED', 'REMOVED'].map((change) => ({ kind: 'foreign', guideId, foreignId: item['recordId'], change })));
+});
+
+test('tombstones are kept for 90 days after their end was heard of, and living copies for ever', async () => {
+  const [kept, old, living] = [assignment(couplingId), assignment(couplingId, at(14)), assignment(couplingId, { start: '2020-01-01T12:00:00.000Z', end: '2020-01-01T13:00:00.000Z' })];
+  await sender.deliver([{ ...kept, ended: true, title: null }, { ...old, ended: true, title: null }, living]);
+  const age = (item: Item, days: number) =>
+    house.records.query(`update foreign_booking set ended_at = ended_at - make_interval(days => $2), received_at = received_at - make_interval(days => $2) where id = $1`, [item['recordId'], days]);
+  await age(kept, 89);
+  await age(old, 91);
+  await age(living, 91);
+  await house.records.query(`select enqueue_job('clean-up', '{}'::json, 'now')`);
+  await until(async () => (await sender.copies(couplingId)).length === 2);
+  expect((await sender.copies(couplingId)).map(({ id }) => id).toSorted()).toEqual([kept['recordId'], living['recordId']].toSorted());
 });
