@@ -58,7 +58,7 @@ export const changeRule: Action = async (scene, random, house) => {
   const guide = reply.kind === 'data' ? (reply.data['guide'] as { availabilityRules: Rule[] } | null) : null;
   if (!guide) return;
   const rules = guide.availabilityRules;
-  const rule = rules.length > 0 ? random.pick(rules) : undefined;
+  const rule = rules.length > 0 ? (random.chance(0.5) ? rules[0] : random.pick(rules)) : undefined;
   if (rule && (rules.length > MOST_RULES || random.chance(0.15))) {
     await write(scene, random, account, person, 'delete', DELETE, { ruleId: rule.id, expectedVersion: rule.version }, rule);
   } else if (rule && random.chance(0.6)) {

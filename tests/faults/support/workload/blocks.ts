@@ -1,7 +1,7 @@
 import type { Random } from '../../../../scripts/demo/random.js';
 import type { BlockFacts, BlockOp } from '../../checker/index.js';
 import type { Account } from '../caller.js';
-import type { Action, Known, Scene } from './scene.js';
+import { type Action, type Known, pickKnown, type Scene } from './scene.js';
 
 const FACTS = 'id version start end';
 const ERROR = '... on UserError { code }';
@@ -21,7 +21,7 @@ export const createBlock: Action = async (scene, random, house) => {
   const { base, payload } = await scene.change<{ block: Answered }>(random, scene.staff(random, house), CREATE, input);
   const answer = payload && factsOf(payload.block, guideId);
   scene.recorder.add({ ...base, subject: 'block', action: 'create', mark, effect: { guideId, ...range }, ...(answer && { answer }) });
-  if (answer) scene.book(house).blocks.set(answer.id, { mark, facts: answer, busy: false, doubtful: false });
+  if (answer) scene.book(house).blocks.set(answer.id, { mark, facts: answer, busy: false, doubtful: false, changedAt: Date.now() });
 };
 
 async function carryOut(scene: Scene, random: Random, account: Account, known: Known<BlockFacts>, plan: { action: 'move' | 'end'; document: string; input: object; effect: BlockOp['effect'] }): Promise<void> {
@@ -30,6 +30,7 @@ async function carryOut(scene: Scene, random: Random, account: Account, known: K
   known.busy = true;
   const { base, outcome, payload } = await scene.change<{ block?: Answered }>(random, account, plan.document, { idempotencyKey: random.uuid(), blockId, expectedVersion, ...plan.input });
   known.busy = false;
+  known.changedAt = Date.now();
   const answer = payload?.block && factsOf(payload.block, guideId);
   scene.recorder.add({ ...base, subject: 'block', action: plan.action, mark: known.mark, blockId, expectedVersion, effect: plan.effect, ...(answer && { answer }) });
   if (answer) known.facts = answer;
@@ -37,10 +38,8 @@ async function carryOut(scene: Scene, random: Random, account: Account, known: K
   if (outcome.kind === 'unknown' || plan.action === 'end' || (outcome.kind === 'refused' && ['STALE_VERSION', 'NOT_FOUND'].includes(outcome.code))) blocks.delete(blockId);
 }
 
-const someBlock = (scene: Scene, random: Random, house: string): Known<BlockFacts> | undefined => {
-  const free = [...scene.book(house).blocks.values()].filter(({ busy }) => !busy);
-  return free.length > 0 ? random.pick(free) : undefined;
-};
+const someBlock = (scene: Scene, random: Random, house: string): Known<BlockFacts> | undefined =>
+  pickKnown(random, [...scene.book(house).blocks.values()].filter(({ busy }) => !busy));
 
 export const moveBlock: Action = async (scene, random, house) => {
   const known = someBlock(scene, random, house);

@@ -1,7 +1,7 @@
 import type { Random } from '../../../../scripts/demo/random.js';
 import type { BookingEffect, BookingFacts, BookingOp } from '../../checker/index.js';
 import type { Account } from '../caller.js';
-import type { Action, Known, Scene } from './scene.js';
+import { type Action, type Known, pickKnown, type Scene } from './scene.js';
 
 const FACTS = 'id version state start end offer { id } assignments { id start end guide { id } }';
 const ERROR = '... on UserError { code }';
@@ -60,7 +60,7 @@ export const createBooking: Action = async (scene, random, house) => {
   const { base, payload } = await scene.change<{ booking: Answered }>(random, scene.staff(random, house), CREATE, input);
   const answer = payload && factsOf(payload.booking);
   scene.recorder.add({ ...base, subject: 'booking', action: 'create', mark, effect: { ...time, state: 'BOOKED', offerId, guideIds }, ...(answer && { answer }) });
-  if (answer) book.bookings.set(answer.id, { mark, facts: answer, busy: false, doubtful: false });
+  if (answer) book.bookings.set(answer.id, { mark, facts: answer, busy: false, doubtful: false, changedAt: Date.now() });
 };
 
 interface Plan {
@@ -74,9 +74,8 @@ interface Plan {
 async function choose(scene: Scene, random: Random, house: string, fits: (facts: BookingFacts) => boolean, account: Account): Promise<Known<BookingFacts> | undefined> {
   const { bookings } = scene.book(house);
   const free = [...bookings.values()].filter(({ busy, facts }) => fits(facts) && (!busy || random.chance(REGARDLESS)));
-  if (free.length === 0) return undefined;
-  const known = random.pick(free);
-  if (!known.doubtful) return known;
+  const known = pickKnown(random, free);
+  if (!known?.doubtful) return known;
   known.busy = true;
   const reply = await scene.caller.ask(account, scene.via(random)(), READ, { id: known.facts.id });
   known.busy = false;
@@ -98,6 +97,7 @@ async function carryOut(scene: Scene, random: Random, account: Account, known: K
   const input = { idempotencyKey: random.uuid(), expectedVersion, ...plan.input };
   const { base, outcome, payload } = await scene.change<{ booking?: Answered }>(random, account, plan.document, input);
   known.busy = false;
+  known.changedAt = Date.now();
   const answer = payload?.booking && factsOf(payload.booking);
   scene.recorder.add({ ...base, subject: 'booking', action: plan.action, mark: known.mark, bookingId, expectedVersion, effect: plan.effect, ...(answer && { answer }) });
   if (answer && answer.version > known.facts.version) known.facts = answer;

@@ -35,7 +35,9 @@ function someValues(scene: Scene, random: Random, house: string, person: Person,
 
 /** By staff or by the guide himself, in any of his houses. */
 export const changeProfile: Action = async (scene, random, house) => {
-  const person = random.pick(scene.personsIn(house));
+  const persons = scene.personsIn(house);
+  // One of them is changed by everybody.
+  const person = random.chance(0.4) && persons[0] ? persons[0] : random.pick(persons);
   const guideId = person.guideIds[house] as string;
   const byGuide = random.chance(0.4);
   const account = byGuide ? scene.people.guides.get(guideKey(house, person.name)) : scene.staff(random, house);
