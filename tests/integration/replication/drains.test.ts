@@ -109,6 +109,17 @@ test('what a paused coupling has waits, on the word of either side, and goes whe
   }
 });
 
+test('what was refused for a pause goes as soon as the partner says how the coupling stands, also if this house never heard of the pause', async () => {
+  const { couplingId } = guide;
+  await pair.beta.records.query('update coupling set paused_here = true where id = $1', [couplingId]);
+  await book();
+  const refused = `update outbox set refused_code = 'COUPLING_PAUSED', attempts = 12, retry_at = now() + interval '1 hour' where coupling_id = $1 and kind = 'ASSIGNMENT' returning kind`;
+  expect(await pair.beta.records.query(refused, [couplingId])).toHaveLength(1);
+  await pair.beta.records.query('update coupling set paused_here = false where id = $1', [couplingId]);
+  await pair.alpha.records.query(`select outbox_put(link_id, id, 'COUPLING', id) from coupling where id = $1`, [couplingId]);
+  await arrived();
+});
+
 test('a record that is refused waits alone, is shown with the reason, and is tried again on demand', async () => {
   await pair.alpha.records.query(`update coupling set state = 'ACCEPTED' where id = $1`, [guide.couplingId]);
   const other = await coupleGuide(pair.alpha, pair.beta);
