@@ -75,7 +75,10 @@ export async function openLinks(scene: Scene, timeoutMs: number): Promise<void> 
   for (const [one, other] of PAIRS) {
     for (const [house, partner] of [[one, other], [other, one]] as const) {
       while (!(await changeLink(scene, house, partner, 'resume'))) {
-        if (Date.now() > deadline) throw new Error(`${house} could not resume its link with ${partner}`);
+        if (Date.now() > deadline) {
+          const status = await scene.federation.house(house).operator.call<{ partner: string }[]>('sync/status');
+          throw new Error(`${house} could not resume its link with ${partner}: ${JSON.stringify(status.find((each) => each.partner === partner))}`);
+        }
         await pause(300);
       }
     }
