@@ -72,7 +72,7 @@ select outbox_fill_coupling(id) from coupling where state = 'ACTIVE' order by id
 
 -- What a partner still holds of this house that a restore has taken from it: times and titles of its own. Staff let them go one by one;
 -- those let go are sent as ended ones, and so is what a partner holds of us that never was.
-create table "lost_booking" ("coupling_id" uuid not null, "id" uuid not null, "guide_id" uuid not null, "start_at" timestamptz(3) not null, "end_at" timestamptz(3) not null, "offer_title" varchar(200) null, "kind" varchar(16) not null, "version" int not null, "found_at" timestamptz(3) not null, "released_at" timestamptz(3) null, primary key ("coupling_id", "id"));
+create table "lost_booking" ("coupling_id" uuid not null, "id" uuid not null, "guide_id" uuid not null, "start_at" timestamptz(3) not null, "end_at" timestamptz(3) not null, "offer_title" varchar(200) null, "kind" varchar(16) not null, "version" int not null, "incarnation" int not null, "found_at" timestamptz(3) not null, "released_at" timestamptz(3) null, primary key ("coupling_id", "id"));
 create index "lost_booking_id_index" on "lost_booking" ("id");
 alter table "lost_booking" add constraint "lost_booking_coupling_id_foreign" foreign key ("coupling_id") references "coupling" ("id");
 alter table "lost_booking" add constraint "lost_booking_guide_id_foreign" foreign key ("guide_id") references "guide" ("id");

@@ -5,9 +5,8 @@ import type { KnownLink } from '../links/index.js';
 import { assignmentFacts } from './assignment.facts.js';
 import type { Comparison } from './kinds.js';
 
-/** Records of one page; both stay below what an answer may hold. */
-const PAGE = 250;
-const OLDER_PAGE = 50;
+/** Records of one page, which stays below what an answer may hold. */
+const PAGE = 50;
 /** Versions a partner can make us outrun: beyond them something is wrong that no repair mends. */
 const MAX_VERSION = 1_000_000_000;
 /** Lost bookings that a partner may report of one coupling. */
@@ -18,13 +17,18 @@ const heldSchema = z.strictObject({
   version: z.int().min(1).max(MAX_VERSION),
   /** Empty for one that has ended. */
   mark: z.string().max(32),
-  /** Only of what an older incarnation knew, for its origin may know nothing else of it. */
+  /** Of a living one: its origin may know nothing else of it. */
   facts: assignmentFacts.optional(),
 });
 type Held = z.infer<typeof heldSchema>;
 
 /** One text for all that a partner is told of a living assignment. */
 const mark = sql`md5(concat_ws('|', version, (extract(epoch from start_at) * 1000)::bigint, (extract(epoch from end_at) * 1000)::bigint, kind, offer_title))`;
+/** What the present incarnation has forgotten is told apart from nothing: both sides hold it, until staff let it go. */
+const forgotten = (link: KnownLink) => sql`(
+  select b.coupling_id, b.id, b.version, b.start_at, b.end_at, b.kind, b.offer_title, false as ended
+  from lost_booking b join coupling c on c.id = b.coupling_id cross join sync_state y
+  where c.link_id = ${link.id} and b.released_at is null and b.incarnation = y.incarnation)`;
 const livingOfOrigin = (link: KnownLink) => sql`(select coupling_id, id, version, start_at, end_at, kind, offer_title, ended from partner_assignment where link_id = ${link.id} and not ended)`;
 /** `older`: of an incarnation that is not the partner's present one. */
 const ofCopy = (link: KnownLink, older: boolean) => sql`(
@@ -38,7 +42,7 @@ export class AssignmentComparison implements Comparison {
   async digests(tx: Tx, link: KnownLink, couplingIds: readonly string[], side: 'ORIGIN' | 'COPY'): Promise<ReadonlyMap<string, string>> {
     const { rows } = await sql<{ coupling_id: string; digest: string }>`
       select coupling_id, md5(string_agg(id || ' ' || ${mark}, ',' order by id)) as digest
-      from ${side === 'ORIGIN' ? livingOfOrigin(link) : ofCopy(link, false)} a
+      from ${side === 'ORIGIN' ? sql`(select * from ${livingOfOrigin(link)} l union all select * from ${forgotten(link)} f)` : ofCopy(link, false)} a
       where not ended and coupling_id = any(${[...couplingIds]}::uuid[]) group by coupling_id`.execute(tx);
     return new Map(rows.map((row) => [row.coupling_id, row.digest]));
   }
@@ -53,22 +57,22 @@ export class AssignmentComparison implements Comparison {
     const { rows } = await sql<{ id: string; version: number; mark: string; start_at: Date; end_at: Date; offer_title: string | null; kind: 'BOOKING' | 'BLOCK' }>`
       select id, version, case when ended then '' else ${mark} end as mark, start_at, end_at, offer_title, kind from ${ofCopy(link, older)} a
       where coupling_id = ${couplingId} and not (ended and ${older}::boolean) and (${after}::uuid is null or id > ${after}::uuid)
-      order by id limit ${older ? OLDER_PAGE : PAGE}`.execute(tx);
+      order by id limit ${PAGE}`.execute(tx);
     return rows.map((row): Held => {
       const facts = { start: row.start_at.toISOString(), end: row.end_at.toISOString(), title: row.offer_title, booking: row.kind };
-      return { recordId: row.id, version: row.version, mark: row.mark, facts: older ? facts : undefined };
+      return { recordId: row.id, version: row.version, mark: row.mark, facts: row.mark === '' ? undefined : facts };
     });
   }
 
   async repair(tx: Tx, link: KnownLink, couplingId: string, held: readonly Held[], older: boolean, now: Date): Promise<number> {
     const known = await this.#known(tx, couplingId, held.map((record) => record.recordId));
-    if (older) return this.#lost(tx, link, couplingId, held.filter((record) => !known.has(record.recordId)), [...known.keys()], now);
-    const [put, outrun, denied]: [string[], { id: string; version: number }[], Held[]] = [[], [], []];
+    const lost = held.filter((record) => record.mark !== '' && !known.has(record.recordId));
+    if (older) return this.#lost(tx, link, couplingId, lost, older, [...known.keys()], now);
+    const [put, outrun]: [string[], { id: string; version: number }[]] = [[], []];
     for (const record of held) {
       const own = known.get(record.recordId);
-      if (own ? own.mark === record.mark : record.mark === '') continue;
-      if (!own) denied.push(record);
-      else if (record.version < own.version) put.push(record.recordId);
+      if (!own || own.mark === record.mark) continue;
+      if (record.version < own.version) put.push(record.recordId);
       else outrun.push({ id: record.recordId, version: record.version });
     }
     const there = new Set(held.map((record) => record.recordId));
@@ -77,8 +81,7 @@ export class AssignmentComparison implements Comparison {
     await this.#put(tx, link, couplingId, put);
     // The change of version puts it into the outbox.
     for (const { id, version } of outrun) await sql`select outrun_assignment(${id}, ${version}::int)`.execute(tx);
-    await this.#deny(tx, link, couplingId, denied, now);
-    return put.length + outrun.length + denied.length;
+    return put.length + outrun.length + (await this.#lost(tx, link, couplingId, lost, older, [], now));
   }
 
   /** Own assignments of the coupling's guide among these, ended ones too. */
@@ -88,13 +91,16 @@ export class AssignmentComparison implements Comparison {
     return new Map(rows.map((row) => [row.id, row]));
   }
 
-  /** Never rebuilt into bookings; staff look at them. Those that were let go already, or are known after all, are told again. */
-  async #lost(tx: Tx, link: KnownLink, couplingId: string, lost: readonly Held[], known: readonly string[], now: Date): Promise<number> {
+  /**
+   * Never rebuilt into bookings; staff look at them. Those that were let go already, or are known after all, are told again. No id is
+   * ever forgotten otherwise, so one that is unknown here, even if the present incarnation is said to have given it, was lost.
+   */
+  async #lost(tx: Tx, link: KnownLink, couplingId: string, lost: readonly Held[], older: boolean, known: readonly string[], now: Date): Promise<number> {
     const facts = lost.slice(0, MAX_LOST).flatMap(({ recordId, version, facts: told }) => (told ? [{ id: recordId, version, ...told }] : []));
     const { numAffectedRows } = await sql`
-      insert into lost_booking (coupling_id, id, guide_id, start_at, end_at, offer_title, kind, version, found_at)
-      select c.id, f.id, c.guide_id, f.start, f."end", f.title, f.booking, f.version, ${now}
-      from jsonb_to_recordset(${JSON.stringify(facts)}::jsonb) as f(id uuid, start timestamptz, "end" timestamptz, title text, booking text, version int)
+      insert into lost_booking (coupling_id, id, guide_id, start_at, end_at, offer_title, kind, version, incarnation, found_at)
+      select c.id, f.id, c.guide_id, f.start, f."end", f.title, f.booking, f.version, case when ${older}::boolean then 0 else y.incarnation end, ${now}
+      from sync_state y cross join jsonb_to_recordset(${JSON.stringify(facts)}::jsonb) as f(id uuid, start timestamptz, "end" timestamptz, title text, booking text, version int)
       join coupling c on c.id = ${couplingId}
       where (select count(*) from lost_booking l where l.coupling_id = ${couplingId}) < ${MAX_LOST}
       on conflict do nothing`.execute(tx);
@@ -103,18 +109,6 @@ export class AssignmentComparison implements Comparison {
     const again = [...known, ...released.map(({ id }) => id)];
     await this.#put(tx, link, couplingId, again);
     return Number(numAffectedRows ?? 0) + again.length;
-  }
-
-  /** The partner holds, of our present incarnation, what we never had: it is ended there. */
-  async #deny(tx: Tx, link: KnownLink, couplingId: string, denied: readonly Held[], now: Date): Promise<void> {
-    if (denied.length === 0) return;
-    await sql`
-      insert into lost_booking (coupling_id, id, guide_id, start_at, end_at, kind, version, found_at, released_at)
-      select c.id, d.id, c.guide_id, ${now}::timestamptz, ${now}::timestamptz + interval '1 minute', 'BOOKING', d.version, ${now}, ${now}
-      from jsonb_to_recordset(${JSON.stringify(denied.map(({ recordId, version }) => ({ id: recordId, version })))}::jsonb) as d(id uuid, version int)
-      join coupling c on c.id = ${couplingId}
-      on conflict (coupling_id, id) do update set version = excluded.version, released_at = coalesce(lost_booking.released_at, excluded.released_at)`.execute(tx);
-    await this.#put(tx, link, couplingId, denied.map((record) => record.recordId));
   }
 
   async #put(tx: Tx, link: KnownLink, couplingId: string, ids: readonly string[]): Promise<void> {

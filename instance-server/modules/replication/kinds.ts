@@ -89,7 +89,7 @@ export interface Comparison {
   /** What the copy holds of one coupling, by record id, after the one given; of older incarnations or of the present one. */
   held(tx: Tx, link: KnownLink, couplingId: string, older: boolean, after: string | null): Promise<readonly HeldRecord[]>;
   readonly heldSchema: z.ZodType<HeldRecord>;
-  /** At the origin, with the guide's row locked: what differs waits to be sent, what it denies is ended. Gives the number of repairs. */
+  /** At the origin, with the guide's row locked: what differs waits to be sent, and each kind says what becomes of records unknown here. Gives the number of repairs. */
   repair(tx: Tx, link: KnownLink, couplingId: string, held: readonly HeldRecord[], older: boolean, now: Date): Promise<number>;
 }
 

@@ -103,6 +103,8 @@ export const LostBookingEntity = defineEntity({
     kind: p.string().length(16),
     /** The partner's; it is told of the end under the next one. */
     version: p.integer(),
+    /** Ours under which it is held there: the present one is compared with the copies there, earlier ones are not. */
+    incarnation: p.integer(),
     foundAt: p.datetime(3),
     releasedAt: p.datetime(3).nullable(),
   },

@@ -55,23 +55,30 @@ test.each<[string, string]>([
   await equalAgain();
 });
 
-test('what its origin never had is ended', async () => {
+test('what its origin has no memory of goes on blocking, is listed to its staff, and ends when they let it go', async () => {
   await equalAgain();
   const id = randomUUID();
   await plant(
     `insert into foreign_booking (coupling_id, id, guide_id, link_id, incarnation, version, start_at, end_at, offer_title, kind, ended, received_at)
-     select coupling_id, $2, guide_id, link_id, incarnation, 7, start_at, end_at, $3, kind, false, received_at from foreign_booking where id = $1`,
-    [copy.id, id, 'invented'],
+     select coupling_id, $2, guide_id, link_id, incarnation, 7, start_at + interval '9 hours', end_at + interval '9 hours', $3, kind, false, received_at from foreign_booking where id = $1`,
+    [copy.id, id, 'forgotten'],
   );
-  await until(async () => (await pair.alpha.copies(guide.couplingId)).find((one) => one.id === id)?.ended);
+  const listed = () => pair.beta.records.query<{ id: string; offer_title: string; released_at: Date | null }>('select id, offer_title, released_at from lost_booking where id = $1', [id]);
+  await until(async () => (await listed()).length === 1);
+  expect(await listed()).toEqual([{ id, offer_title: 'forgotten', released_at: null }]);
+  // Known on both sides now: no difference any more, and nothing was ended.
   await equalAgain();
+  expect((await pair.alpha.copies(guide.couplingId)).find((one) => one.id === id)).toMatchObject({ ended: false, offer_title: 'forgotten' });
   const counted = await (await fetch(`${pair.beta.url}/metrics`)).text();
   expect(counted).toMatch(/lotse_sync_digest_repairs_total\{partner="alpha"\} [1-9]/);
+  await pair.beta.records.query('select release_lost_booking($1, now())', [id]);
+  await until(async () => (await pair.alpha.copies(guide.couplingId)).find((one) => one.id === id)?.ended);
+  await equalAgain();
 });
 
 test('what waits or is paused is not compared', async () => {
   await equalAgain();
-  await pair.beta.records.query('update coupling set paused_here = true where id = $1', [guide.couplingId]);
+  await pair.beta.records.query('update coupling set paused_here = true, version = version + 1 where id = $1', [guide.couplingId]);
   await plant('delete from foreign_booking where id = $1', [copy.id]);
   const [{ last_digest_at: before } = { last_digest_at: null }] = await pair.beta.records.query<{ last_digest_at: Date | null }>('select last_digest_at from sync_peer');
   await until(async () => {
@@ -79,6 +86,6 @@ test('what waits or is paused is not compared', async () => {
     return (now?.getTime() ?? 0) > (before?.getTime() ?? 0) + 2_000;
   });
   expect(await results()).toBe('EQUAL');
-  await pair.beta.records.query('update coupling set paused_here = false where id = $1', [guide.couplingId]);
+  await pair.beta.records.query('update coupling set paused_here = false, version = version + 1 where id = $1', [guide.couplingId]);
   await converged(pair.beta, pair.alpha, guide);
 });

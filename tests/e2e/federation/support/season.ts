@@ -252,7 +252,7 @@ export class Season {
   async #lost(couplingId: string, guideId: string, staff: string): Promise<void> {
     const id = randomUUID();
     await this.house.records.query(
-      `insert into lost_booking (coupling_id, id, guide_id, start_at, end_at, offer_title, kind, version, found_at) values ($1, $2, $3, $4, $5, $6, 'BOOKING', 1, now())`,
+      `insert into lost_booking (coupling_id, id, guide_id, start_at, end_at, offer_title, kind, version, incarnation, found_at) values ($1, $2, $3, $4, $5, $6, 'BOOKING', 1, 0, now())`,
       [couplingId, id, guideId, RANGE.start, RANGE.end, this.#plant('title of a lost booking')],
     );
     await this.#run('staff', 'lost-bookings', {}, staff);
