@@ -76,7 +76,7 @@ test('it is sent a grant, a credential of the gateway and the profile of the gui
     });
     expect(jsonwebtoken.decode(String(headers['x-lotse-gateway']))).toEqual({ iss: 'gateway', aud: 'mallory', iat: expect.any(Number), exp: expect.any(Number) });
   }
-  expect([...new Set(mallory.received.map(({ path }) => path))].sort()).toEqual(['/federation', '/partner/v1/couplings/confirm', '/partner/v1/couplings/request', '/partner/v1/sync/deliver', '/partner/v1/sync/heartbeat']);
+  expect([...new Set(mallory.received.map(({ path }) => path))].sort()).toEqual(['/federation', '/partner/v1/couplings/confirm', '/partner/v1/couplings/request', '/partner/v1/sync/deliver', '/partner/v1/sync/digest', '/partner/v1/sync/heartbeat']);
 });
 
 test('nothing it was sent opens anything, anywhere, as anything', async () => {
@@ -86,7 +86,7 @@ test('nothing it was sent opens anything, anywhere, as anything', async () => {
   const [grant, credential] = [bearerOf(asked?.headers.authorization), String(asked?.headers['x-lotse-gateway'])];
   const recordedCalls = mallory.received.filter(({ path }) => path !== '/federation').map(({ path, body, headers }) => ({ path, body, token: bearerOf(headers.authorization) }));
   const calls = [...new Map(recordedCalls.map((call) => [call.path, call])).values()];
-  expect(calls.map(({ path }) => path).sort()).toEqual(['/partner/v1/couplings/confirm', '/partner/v1/couplings/request', '/partner/v1/sync/deliver', '/partner/v1/sync/heartbeat']);
+  expect(calls.map(({ path }) => path).sort()).toEqual(['/partner/v1/couplings/confirm', '/partner/v1/couplings/request', '/partner/v1/sync/deliver', '/partner/v1/sync/digest', '/partner/v1/sync/heartbeat']);
   const guides = [alpha.guide('gwen').globalId ?? '', alpha.guide('greta').globalId ?? ''];
 
   const recorded: [string, string, (typeof calls)[number]?][] = [['grant', grant], ['credential', credential], ...calls.map((call): [string, string, typeof call] => [`call of ${call.path}`, call.token, call])];
