@@ -60,7 +60,7 @@ const environment = z.object({
   LIMIT_PAGE_SIZE: integer(200, 1, 10_000),
   LIMIT_CLAIMS_PER_GUIDE: integer(500, 1, 100_000),
   LIMIT_CLAIM_DAYS: integer(31, 1, 366),
-  LIMIT_CLAIM_HORIZON_DAYS: integer(1_100, 1, 3_660),
+  LIMIT_CLAIM_HORIZON_DAYS: integer(1_830, 1, 3_660),
   LIMIT_REQUEST_MS: integer(30_000, 100, 600_000),
   LIMIT_LOGIN_PER_ACCOUNT_AND_ADDRESS: integer(10, 1, 1_000_000),
   LIMIT_LOGIN_PER_ADDRESS: integer(100, 1, 1_000_000),

@@ -7,7 +7,7 @@ import type { Item, ReplicatedKinds } from './kinds.js';
 import type { Memory } from './memory.js';
 import { deliverAnswer, itemRefused, MAX_BATCH_BYTES, MAX_ITEMS, unknownIncarnation } from './messages.js';
 import type { SyncMetrics } from './metrics.js';
-import { outboxRepository as outbox, type WaitingRow } from './outbox.repository.js';
+import { COPIED, outboxRepository as outbox, type WaitingRow } from './outbox.repository.js';
 import { peerRepository as peers } from './peer.repository.js';
 
 interface Batch {
@@ -101,7 +101,7 @@ export class Delivery {
       const number = isNew ? state.acked_number + 1 : state.sent_number;
       const id = (isNew ? undefined : state.sent_id) ?? newId();
       if (items.length > 0 && (isNew || id !== state.sent_id)) await peers.update(tx, link.id, { sent_number: number, sent_id: id });
-      return { incarnation: state.incarnation, number, id, items, rows: sent, complete: waiting === sent.length + gone.length };
+      return { incarnation: state.incarnation, number, id, items, rows: sent, complete: waiting === [...sent, ...gone].filter((row) => row.kind === COPIED).length };
     });
   }
 

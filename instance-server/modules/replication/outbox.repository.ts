@@ -10,6 +10,9 @@ export interface WaitingRow {
   seq: string;
 }
 
+/** The kind of which calendars show copies: what else waits, or is refused, does not make them older. */
+export const COPIED = 'ASSIGNMENT';
+
 const keys = (rows: readonly WaitingRow[]) => sql`
   select * from unnest(${rows.map((row) => row.couplingId)}::uuid[], ${rows.map((row) => row.kind)}::text[], ${rows.map((row) => row.recordId)}::uuid[],
     ${rows.map((row) => row.seq)}::bigint[]) as k(coupling_id, kind, record_id, seq)`;
@@ -17,13 +20,13 @@ const keys = (rows: readonly WaitingRow[]) => sql`
 /** SQL of what waits for partners. */
 export const outboxRepository = {
   /**
-   * Due rows in the order of their changes, and how many rows wait in all, counted up to one more than `limit`. Those of paused
+   * Due rows in the order of their changes, and how many of those copied wait in all, counted up to one more than `limit`. Those of paused
    * couplings wait, unless the kind is sent all the same; kinds this release does not know wait for one that does.
    */
   async due(tx: Tx, linkId: string, kinds: readonly string[], whilePaused: readonly string[], now: Date, limit: number): Promise<{ rows: WaitingRow[]; waiting: number }> {
     const { rows } = await sql<WaitingRow & { waiting: number }>`
       select o.coupling_id as "couplingId", o.kind, o.record_id as "recordId", o.seq::text as seq,
-        (select count(*)::int from (select 1 from outbox w where w.link_id = ${linkId} limit ${limit + 1}) counted) as waiting
+        (select count(*)::int from (select 1 from outbox w where w.link_id = ${linkId} and w.kind = ${COPIED} limit ${limit + 1}) counted) as waiting
       from outbox o left join coupling c on c.id = o.coupling_id
       where o.link_id = ${linkId} and o.kind = any(${[...kinds]}::text[]) and (o.retry_at is null or o.retry_at <= ${now})
         and (not coalesce(c.paused_here or c.paused_there, false) or o.kind = any(${[...whilePaused]}::text[]))

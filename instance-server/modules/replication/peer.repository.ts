@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import type { Selectable } from 'kysely';
 import type { DB } from '../../entities.js';
 import type { Tx } from '../../platform/database/database.js';
+import { COPIED } from './outbox.repository.js';
 
 export type PeerRow = Selectable<DB['sync_peer']>;
 
@@ -37,7 +38,7 @@ export const peerRepository = {
     const { rows } = await sql<Standing>`
       select y.incarnation, p.sent_number as "sentNumber", p.sent_id as "sentId", p.acked_number as "ackedNumber",
         p.received_number as "receivedNumber", p.received_id as "receivedId", p.partner_incarnation as "partnerIncarnation",
-        not exists (select 1 from outbox o where o.link_id = p.link_id) as complete
+        not exists (select 1 from outbox o where o.link_id = p.link_id and o.kind = ${COPIED}) as complete
       from sync_peer p cross join sync_state y where p.link_id = ${linkId}`.execute(tx);
     return rows[0];
   },
