@@ -11,6 +11,7 @@ export class BareLoop {
     private readonly source: pg.Client,
     private readonly target: pg.Client,
     private readonly processes: readonly Contender[],
+    private readonly count: number,
   ) {}
 
   static async start(adminUrl: string, count: number): Promise<BareLoop> {
@@ -43,13 +44,13 @@ export class BareLoop {
     `);
     const receiver = await startPinned(entry('bare-receiver.js'), { TARGET_URL: urlOf('bare_target') }, 1);
     const sender = await startPinned(entry('bare-sender.js'), { SOURCE_URL: urlOf('bare_source'), RECEIVER_URL: receiver.url });
-    const loop = new BareLoop(source, target, [sender, receiver]);
+    const loop = new BareLoop(source, target, [sender, receiver], count);
     await source.query(
       `insert into record select gen_random_uuid(), timestamptz '2031-01-01' + n * interval '15 min', timestamptz '2031-01-01' + n * interval '15 min' + interval '10 min', 'Tour of the castle', 1
        from generate_series(1, $1::int) n`,
       [count],
     );
-    await loop.applied(1, count);
+    await loop.applied(1);
     return loop;
   }
 
@@ -61,10 +62,10 @@ export class BareLoop {
     return performance.now();
   }
 
-  async applied(version: number, count: number): Promise<void> {
+  async applied(version: number): Promise<void> {
     await poll(async () => {
       const { rows } = await this.target.query<{ count: number }>('select count(*)::int as count from replica where version = $1', [version]);
-      return rows[0]?.count === count;
+      return rows[0]?.count === this.count;
     });
   }
 
