@@ -81,7 +81,7 @@ export async function plantCouplings(databaseUrl: string, secret: string, plan: 
 export async function correctPartnerEndpoints(databaseUrl: string, secret: string, endpoints: ReadonlyMap<string, string>): Promise<void> {
   const seed = await openSeed(databaseUrl, secret);
   try {
-    await seed.client.query(
+    await seed.query(
       `with changed as (
          update link l set partner_endpoint = e.endpoint from unnest($1::text[], $2::text[]) as e (code, endpoint)
          where l.partner_code = e.code and l.state <> 'ENDED' and l.partner_endpoint <> '' and l.partner_endpoint <> e.endpoint

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 // Not through the module's index: that would load every GraphQL type for one function.
@@ -30,6 +31,8 @@ export interface Seed {
   /** @throws when the instance has no such link */
   coupling(coupling: SeedCoupling): Promise<Planted>;
   couplings(couplings: readonly SeedCoupling[]): Promise<Planted[]>;
+  /** One question after the other, whoever asks. */
+  query<Row extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<pg.QueryResult<Row>>;
   /** Commits when `work` resolves, plants nothing when it rejects. Not to be nested. */
   transaction<T>(work: () => Promise<T>): Promise<T>;
   /** The connection, for what this interface does not offer. */
@@ -63,14 +66,23 @@ export async function openSeed(databaseUrl: string, secretText: string): Promise
 }
 
 class DatabaseSeed implements Seed {
-  #inTransaction = false;
+  readonly #inTransaction = new AsyncLocalStorage<true>();
+  /** There is one connection: who comes meanwhile waits, a transaction is one turn. */
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(readonly client: pg.Client) {}
 
+  query<Row extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<pg.QueryResult<Row>> {
+    return this.#inTurn(() => this.client.query<Row>(text, values));
+  }
+
   async transaction<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#inTransaction) throw new Error('transactions of a seed are not nested');
+    if (this.#inTransaction.getStore()) throw new Error('transactions of a seed are not nested');
+    return this.#inTurn(() => this.#inTransaction.run(true, () => this.#transaction(work)));
+  }
+
+  async #transaction<T>(work: () => Promise<T>): Promise<T> {
     await this.client.query('begin');
-    this.#inTransaction = true;
     try {
       const result = await work();
       await this.client.query('commit');
@@ -78,9 +90,14 @@ class DatabaseSeed implements Seed {
     } catch (error) {
       await this.client.query('rollback');
       throw error;
-    } finally {
-      this.#inTransaction = false;
     }
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#inTransaction.getStore()) return work();
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => undefined);
+    return done;
   }
 
   async guide(guide: SeedGuide): Promise<Planted> {
@@ -209,11 +226,11 @@ class DatabaseSeed implements Seed {
       };
     });
     return this.#whole(async () => {
-      const missing = await this.client.query<{ link: string }>(COUPLING_CHECK, [JSON.stringify(rows)]);
+      const missing = await this.query<{ link: string }>(COUPLING_CHECK, [JSON.stringify(rows)]);
       if (missing.rows[0]) throw new Error(`this instance has no living link ${missing.rows[0].link}`);
       await this.#insert(COUPLED_GUIDES, rows);
       await this.#insert(COUPLINGS, rows);
-      await this.client.query(LINKS_CHANGED);
+      await this.query(LINKS_CHANGED);
       return rows.map(({ id }) => ({ id }));
     });
   }
@@ -223,12 +240,12 @@ class DatabaseSeed implements Seed {
   }
 
   #whole<T>(work: () => Promise<T>): Promise<T> {
-    return this.#inTransaction ? work() : this.transaction(work);
+    return this.#inTransaction.getStore() ? work() : this.transaction(work);
   }
 
   async #insert(statement: string, rows: readonly object[]): Promise<void> {
     for (let at = 0; at < rows.length; at += BATCH) {
-      await this.client.query(statement, [JSON.stringify(rows.slice(at, at + BATCH))]);
+      await this.query(statement, [JSON.stringify(rows.slice(at, at + BATCH))]);
     }
   }
 }

@@ -54,7 +54,7 @@ export class Records {
 
   /** As the database's owner. */
   async query<Row extends QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> {
-    return (await this.seed.client.query<Row>(text, values)).rows;
+    return (await this.seed.query<Row>(text, values)).rows;
   }
 
   #next(): number {

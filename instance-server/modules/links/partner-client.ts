@@ -26,12 +26,17 @@ export class PartnerRefusal extends Error {
 /** What is exchanged in the background; it fails often while a partner is away, and says nothing of a call that somebody waits for. */
 const isBackground = (path: string): boolean => path.startsWith('/partner/v1/sync/') || path === '/partner/v1/claims/inventory';
 
+function patience(): IPolicy {
+  const breaker = circuitBreaker(handleAll, { halfOpenAfter: steadyDelay(HALF_OPEN_AFTER_MS), breaker: new ConsecutiveBreaker(5) });
+  return wrap(breaker, timeout(TIME_LIMIT_MS, TimeoutStrategy.Aggressive));
+}
+
 /**
  * Calls a partner with a token signed by our link key over the hash of the body, each with breakers of its own: one for the exchange in
  * the background, one for what people wait for.
  */
 export class PartnerClient {
-  readonly #policies = new Map<string, IPolicy>();
+  readonly #policies = new Map<string, { background: IPolicy; awaited: IPolicy }>();
   // Kept longer than partners are silent in between, so that a change does not wait for a connection.
   readonly #agent = new Agent({ connect: { timeout: 2_000 }, maxResponseSize: MAX_ANSWER_BYTES, keepAliveTimeout: 30_000, keepAliveMaxTimeout: 60_000 });
 
@@ -40,15 +45,13 @@ export class PartnerClient {
     private readonly instanceCode: string,
   ) {}
 
-  #policy(link: KnownLink, path: string): IPolicy {
-    const key = `${link.partnerEndpoint} ${isBackground(path)}`;
-    let policy = this.#policies.get(key);
-    if (!policy) {
-      const breaker = circuitBreaker(handleAll, { halfOpenAfter: steadyDelay(HALF_OPEN_AFTER_MS), breaker: new ConsecutiveBreaker(5) });
-      policy = wrap(breaker, timeout(TIME_LIMIT_MS, TimeoutStrategy.Aggressive));
-      this.#policies.set(key, policy);
+  #policy({ partnerEndpoint }: KnownLink, path: string): IPolicy {
+    let policies = this.#policies.get(partnerEndpoint);
+    if (!policies) {
+      policies = { background: patience(), awaited: patience() };
+      this.#policies.set(partnerEndpoint, policies);
     }
-    return policy;
+    return isBackground(path) ? policies.background : policies.awaited;
   }
 
   /** @throws PartnerRefusal when the partner says no; any other error when it cannot be reached. */

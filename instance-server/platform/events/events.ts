@@ -65,6 +65,8 @@ export function reloadPersistently(load: () => Promise<unknown>): void {
 export class EventHub {
   readonly #listeners = new Set<EventListener>();
   #client: ListeningClient | undefined;
+  /** The connection that owes a sign of life. */
+  #asked: ListeningClient | undefined;
   #live = false;
   #lastSign = 0;
   #closed = false;
@@ -89,12 +91,20 @@ export class EventHub {
     await this.#connect();
     this.#heartbeat = setInterval(() => {
       const client = this.#client;
-      client?.query('select 1').then(
-        () => {
-          this.#lastSign = performance.now();
-        },
-        () => client.connection.stream.destroy(),
-      );
+      // One question at a time; the answer to the one under way is the sign.
+      if (!client || this.#asked === client) return;
+      this.#asked = client;
+      client
+        .query('select 1')
+        .then(
+          () => {
+            this.#lastSign = performance.now();
+          },
+          () => client.connection.stream.destroy(),
+        )
+        .finally(() => {
+          if (this.#asked === client) this.#asked = undefined;
+        });
     }, HEARTBEAT_MS);
     this.#heartbeat.unref();
   }

@@ -24,3 +24,18 @@ test('a server in this process and one of its own process serve the same instanc
     }
   }
 });
+
+test('what is planted at the same time is planted one after the other: nobody’s failure undoes another’s, and the driver has nothing to warn of', async () => {
+  const instance = cleanup.own(await createInstance({ code: 'planted' }), (made) => made.drop());
+  const records = cleanup.own(await Records.open(instance), (opened) => opened.close());
+  const id = await records.guide();
+  const warnings: string[] = [];
+  const heard = (warning: Error) => void warnings.push(warning.message);
+  process.on('warning', heard);
+  const planted = await Promise.allSettled([records.guide(), records.seed.guide({ id, firstName: 'A', lastName: 'second' }), records.guide(), records.query('select pg_sleep(0.01)')]);
+  expect(planted.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'fulfilled']);
+  expect(await records.query('select count(*)::int as count from guide')).toEqual([{ count: 3 }]);
+  await new Promise((resolve) => void setImmediate(resolve));
+  process.off('warning', heard);
+  expect(warnings).toEqual([]);
+});
