@@ -9,7 +9,7 @@ import { Guide } from '../guides/index.js';
 import { Absence, AvailabilityRule, Holiday } from './availability.type.js';
 
 const RRULE_DESCRIPTION =
-  'Days on which it recurs, as an RRULE of RFC 5545 without the word RRULE, such as `FREQ=WEEKLY;BYDAY=MO,WE`: FREQ=DAILY, WEEKLY, MONTHLY or YEARLY with INTERVAL, COUNT (366 at most) or UNTIL (a day), BYDAY, BYMONTH and WKST; BYMONTHDAY and BYSETPOS with MONTHLY and YEARLY. Up to 250 characters.';
+  'Days on which it recurs, as an RRULE of RFC 5545 without the word RRULE, such as `FREQ=WEEKLY;BYDAY=MO,WE`: FREQ=DAILY, WEEKLY, MONTHLY or YEARLY with INTERVAL, COUNT (366 at most, within 50 years) or UNTIL (a day), BYDAY, BYMONTH and WKST; BYMONTHDAY and BYSETPOS with MONTHLY and YEARLY. Up to 250 characters.';
 const START_DESCRIPTION = 'When it begins, on a quarter of an hour, in the rule’s zone.';
 const DURATION_DESCRIPTION = 'For how many minutes as clocks show them: a multiple of 15, up to 1,440.';
 const EXCEPT_DESCRIPTION = 'Days on which it does not apply; 366 at most.';

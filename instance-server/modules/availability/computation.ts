@@ -1,5 +1,5 @@
 import { daysAround, dayNumber, minutesOf, spanOfDay } from './days.js';
-import { recurrenceDays } from './recurrence.js';
+import { recurrenceDays } from './recurring-days.js';
 import { type Entry, intersect, intersects, type Span, subtract, union } from './spans.js';
 
 /** What a moment of a guide's time is; the first that holds, in this order. */

@@ -1,8 +1,6 @@
-import { LRUCache } from 'lru-cache';
-import { RRuleTemporal } from 'rrule-temporal';
-import { Temporal } from 'temporal-polyfill';
 import { InputReason, invalidInput } from '../../platform/errors/user-error.js';
-import { DAY_MS, dateOf, type DayNumber, dayNumber } from './days.js';
+import { dateOf, type DayNumber, dayNumber } from './days.js';
+import { isBounded, WEEKDAYS } from './recurring-days.js';
 
 export const MAX_RECURRENCE_LENGTH = 250;
 const MAX_COUNT = 366;
@@ -11,7 +9,6 @@ type Frequency = 'DAILY' | 'WEEKLY' | 'MONTHLY' | 'YEARLY';
 
 /** Longest interval of each frequency: a decade at most. */
 const MAX_INTERVAL: Record<Frequency, number> = { DAILY: 366, WEEKLY: 260, MONTHLY: 120, YEARLY: 10 };
-const WEEKDAYS: ReadonlySet<string> = new Set(['MO', 'TU', 'WE', 'TH', 'FR', 'SA', 'SU']);
 const NUMBER = /^[+-]?\d{1,3}$/;
 const WEEKDAY = /^([+-]?\d{1,2})?(MO|TU|WE|TH|FR|SA|SU)$/;
 
@@ -119,56 +116,8 @@ export function checkRecurrence(text: string, validFrom: DayNumber, field: strin
     if ((parts.get('BYSETPOS') ?? '').split(',').length > 31) throw invalidInput(field, InputReason.OUT_OF_RANGE, 'BYSETPOS may choose 31 days at most.');
   }
   const wkst = parts.get('WKST');
-  if (wkst !== undefined && !WEEKDAYS.has(wkst)) throw invalidInput(field, InputReason.MALFORMED, 'WKST is a weekday such as MO.');
+  if (wkst !== undefined && !WEEKDAYS.includes(wkst)) throw invalidInput(field, InputReason.MALFORMED, 'WKST is a weekday such as MO.');
   const recurrence = KNOWN.flatMap((name) => (parts.has(name) ? [`${name}=${parts.get(name)}`] : [])).join(';');
-  if (parts.has('COUNT') && !countedDays(recurrence, validFrom)) throw invalidInput(field, InputReason.OUT_OF_RANGE, 'COUNT is not reached in time; use UNTIL.');
+  if (!isBounded(recurrence, validFrom)) throw invalidInput(field, InputReason.OUT_OF_RANGE, 'COUNT is not reached in time; use UNTIL.');
   return recurrence;
-}
-
-/** Days of recurrences by text, first day and year (or all years where they are counted). Nothing in it is anybody's. */
-const evaluated = new LRUCache<string, readonly DayNumber[]>({ max: 5_000 });
-
-/** Periods that are looked through for the days of a counted recurrence; without COUNT, the library goes to the year asked for at once. */
-const MAX_PERIODS = 500;
-
-function ruleOf(recurrence: string, validFrom: DayNumber): RRuleTemporal {
-  const dtstart = Temporal.Instant.fromEpochMilliseconds(validFrom * DAY_MS).toZonedDateTimeISO('UTC');
-  return new RRuleTemporal({ rruleString: recurrence, dtstart, maxIterations: MAX_PERIODS, cache: false });
-}
-
-const daysOf = (found: readonly { epochMilliseconds: number }[]): DayNumber[] => found.map(({ epochMilliseconds }) => epochMilliseconds / DAY_MS);
-
-function remembered(key: string, evaluate: () => DayNumber[]): readonly DayNumber[] {
-  const known = evaluated.get(key);
-  if (known) return known;
-  const days = evaluate();
-  evaluated.set(key, days);
-  return days;
-}
-
-/** All days of a recurrence with COUNT; undefined when it does not come to an end in time. */
-function countedDays(recurrence: string, validFrom: DayNumber): readonly DayNumber[] | undefined {
-  try {
-    return remembered(`${validFrom} ${recurrence}`, () => daysOf(ruleOf(recurrence, validFrom).all()));
-  } catch {
-    return undefined;
-  }
-}
-
-const daysOfYear = (recurrence: string, validFrom: DayNumber, year: number): readonly DayNumber[] =>
-  remembered(`${validFrom} ${recurrence} ${year}`, () => daysOf(ruleOf(recurrence, validFrom).between(new Date(Date.UTC(year, 0, 1)), new Date(Date.UTC(year, 11, 31)), true)));
-
-const yearOf = (day: DayNumber): number => new Date(day * DAY_MS).getUTCFullYear();
-
-/**
- * Days of a checked recurrence from `first` to `last`, both included. It begins at `validFrom`, which is one of them only if it fits,
- * and from which COUNT counts.
- */
-export function recurrenceDays(recurrence: string, validFrom: DayNumber, first: DayNumber, last: DayNumber): DayNumber[] {
-  const from = Math.max(first, validFrom);
-  if (from > last) return [];
-  const candidates = recurrence.includes('COUNT=')
-    ? [countedDays(recurrence, validFrom) ?? []]
-    : Array.from({ length: yearOf(last) - yearOf(from) + 1 }, (_, index) => daysOfYear(recurrence, validFrom, yearOf(from) + index));
-  return candidates.flatMap((days) => days.filter((day) => day >= from && day <= last));
 }
