@@ -131,7 +131,10 @@ export async function composeInstance(config: InstanceConfig, logger: Logger, cl
     ...replication.actions,
     ...claims.actions,
   ]);
-  const partnerService = new PartnerService(database, directory, verifier, clock, code, partnerActions);
+  const partnerService = new PartnerService(database, directory, verifier, clock, code, partnerActions, (call) => {
+    replication.metrics.refused(call.partner, call.code, 'in');
+    logger.warn(call, 'a partner call was refused');
+  });
 
   const resolvers = new Map<ResolverClass, object>([
     [FederationResolver, new FederationResolver(guides, sdl)],

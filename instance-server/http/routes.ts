@@ -8,7 +8,6 @@ import type { Instance } from '../composition.js';
 import type { InstanceConfig } from '../config.js';
 import { PartnerCallError } from '../modules/links/index.js';
 import type { RequestContext } from '../platform/context.js';
-import { TokenError } from '../platform/tokens.js';
 import { type Authentication, bearer } from './authentication.js';
 import { OperatorApi } from './operator-api.js';
 
@@ -34,6 +33,17 @@ function clientAddress(request: FastifyRequest): string {
 
 /** The body as it came: signatures are over its bytes. */
 const rawBody = (request: FastifyRequest): string => (typeof request.body === 'string' ? request.body : '');
+
+const PARTNER_PATH = '/partner/v1/';
+
+/** A header that is none is no token; partners are told no more than that they are not known. */
+function tokenOf(header: unknown): string | undefined {
+  try {
+    return bearer(header);
+  } catch {
+    return undefined;
+  }
+}
 
 export function registerRoutes(app: FastifyInstance, { instance, config, authentication, apollo, metrics, isDraining, logger }: RouteDependencies): void {
   const handlers = {
@@ -69,13 +79,9 @@ export function registerRoutes(app: FastifyInstance, { instance, config, authent
     signed.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => done(null, body));
     signed.post<{ Params: { '*': string } }>('/partner/v1/*', async (request, reply) => {
       try {
-        const token = bearer(request.headers.authorization);
-        if (!token) throw new PartnerCallError(401, 'UNAUTHENTICATED');
-        return await instance.partnerService.handle(request.params['*'], token, rawBody(request));
+        return await instance.partnerService.handle(request.params['*'], tokenOf(request.headers.authorization), rawBody(request));
       } catch (error) {
-        if (error instanceof TokenError) return reply.code(401).send({ code: 'UNAUTHENTICATED' });
         if (!(error instanceof PartnerCallError)) throw error;
-        logger.warn({ code: error.code, action: request.params['*'].slice(0, 40) }, 'a partner call was refused');
         return reply.code(error.status).send({ code: error.code, ...error.facts });
       }
     });
@@ -89,7 +95,11 @@ export function registerRoutes(app: FastifyInstance, { instance, config, authent
     if (error instanceof GraphQLError) return reply.code(401).send({ errors: [error.toJSON()] });
     const status = error.statusCode ?? 500;
     if (status >= 500) logger.error({ requestId: request.id, name: error.name, code: error.code }, 'a request failed');
-    if (status === 413 && request.url.startsWith('/partner/')) return reply.code(413).send({ code: 'TOO_LARGE' });
+    if (status < 500 && request.url.startsWith(PARTNER_PATH)) {
+      const refusal = status === 413 ? new PartnerCallError(413, 'TOO_LARGE') : new PartnerCallError(400, 'MALFORMED');
+      instance.partnerService.refuse(request.url.slice(PARTNER_PATH.length), refusal);
+      return reply.code(refusal.status).send({ code: refusal.code });
+    }
     const code = status === 413 ? 'OPERATION_LIMIT_EXCEEDED' : status < 500 ? 'BAD_REQUEST' : 'INTERNAL_SERVER_ERROR';
     const message = status === 413 ? 'The request is larger than this server accepts.' : status < 500 ? 'The request is not well-formed.' : 'Something went wrong on our side.';
     return reply.code(status).send({ errors: [{ message, extensions: { code, ...(status >= 500 && { requestId: request.id }) } }] });

@@ -14,8 +14,8 @@ export type PartnerFailure =
   | 'NOT_PAIRWISE_LINKED'
   | 'GLOBAL_ID_TAKEN'
   | 'TOO_MANY_REQUESTS'
+  | 'TOO_LARGE'
   | 'ITEM_REFUSED'
-  | 'BATCH_UNKNOWN'
   | 'INCARNATION_UNKNOWN'
   | 'RESYNC_NEEDED';
 

@@ -7,9 +7,18 @@ import { type PartnerAction, type PartnerActions, PartnerCallError } from './par
 import { keyWasUsed } from './link.keys.js';
 import { PARTNER_TOKEN_SECONDS } from './partner-client.js';
 
+/** A call that was refused, for metrics and the log: nothing that the caller wrote. */
+export interface RefusedCall {
+  /** Code of the instance that signed it; empty when that is not proven. */
+  partner: string;
+  /** `unknown` for one that does not exist. */
+  action: string;
+  code: string;
+}
+
 /**
  * Responsible for what partner instances ask of us: checks who calls, that the call is whole, new and of the whitelist, and applies it
- * as worker in one transaction. Repeated messages have no second effect.
+ * as worker in one transaction. Repeated messages have no second effect; what is refused is counted.
  */
 export class PartnerService {
   constructor(
@@ -19,12 +28,30 @@ export class PartnerService {
     private readonly clock: Clock,
     private readonly instanceCode: string,
     private readonly actions: PartnerActions,
+    private readonly refused: (call: RefusedCall) => void,
   ) {}
 
   /** @throws PartnerCallError */
-  async handle(action: string, token: string, body: string): Promise<Record<string, unknown>> {
-    const known = this.actions.get(action);
-    const { link, claims, kid } = await this.#authenticate(token, action, body, known);
+  async handle(action: string, token: string | undefined, body: string): Promise<Record<string, unknown>> {
+    const call = { action, partner: '' };
+    try {
+      if (token === undefined) throw new PartnerCallError(401, 'UNAUTHENTICATED');
+      return await this.#handle(call, token, body);
+    } catch (error) {
+      if (error instanceof PartnerCallError) this.refuse(action, error, call.partner);
+      throw error;
+    }
+  }
+
+  /** Counts a call that was refused, also before it came here. */
+  refuse(action: string, { code, facts }: PartnerCallError, partner = ''): void {
+    const reason = code === 'ITEM_REFUSED' ? facts['reason'] : undefined;
+    this.refused({ partner, action: this.actions.has(action) ? action : 'unknown', code: String(reason ?? code) });
+  }
+
+  async #handle(call: { action: string; partner: string }, token: string, body: string): Promise<Record<string, unknown>> {
+    const known = this.actions.get(call.action);
+    const { link, claims, kid } = await this.#authenticate(token, call, body, known);
     if (!known) throw new PartnerCallError(404, 'UNKNOWN_ACTION');
     const message = this.#parse(known, body);
     const now = this.clock.now();
@@ -45,7 +72,7 @@ export class PartnerService {
     return answer;
   }
 
-  async #authenticate(token: string, action: string, body: string, known: PartnerAction | undefined) {
+  async #authenticate(token: string, call: { action: string; partner: string }, body: string, known: PartnerAction | undefined) {
     try {
       const { kid, typ, iss } = peekToken(token);
       if (typ !== 'lotse-partner+jwt') throw new TokenError('TOKEN_INVALID');
@@ -53,8 +80,9 @@ export class PartnerService {
       if (!link || !pinned) throw new TokenError('ISSUER_UNKNOWN');
       if (known?.withNewestKey && pinned.acceptedUntil) throw new TokenError('TOKEN_INVALID');
       const expected = { kind: 'lotse-partner+jwt', issuer: iss, audience: this.instanceCode, maxLifeSeconds: PARTNER_TOKEN_SECONDS, key: pinned.key } as const;
-      const claims = this.#verify(token, expected);
-      const whole = claims.link === link.id && claims.body === sha256Base64Url(body) && claims.path === `/partner/v1/${action}` && typeof claims.jti === 'string' && claims.jti.length <= 64;
+      const claims = this.#verify(token, expected, call);
+      call.partner = iss;
+      const whole = claims.link === link.id && claims.body === sha256Base64Url(body) && claims.path === `/partner/v1/${call.action}` && typeof claims.jti === 'string' && claims.jti.length <= 64;
       if (!whole) throw new TokenError('TOKEN_INVALID');
       if (!link.isOpen && !known?.whileSuspended) throw new PartnerCallError(403, 'LINK_NOT_OPEN');
       return { link, claims, kid };
@@ -65,12 +93,13 @@ export class PartnerService {
   }
 
   /** @throws PartnerCallError CLOCK_SKEWED when the partner's clock and ours differ so much that his calls are of another time */
-  #verify(token: string, expected: TokenExpectation): TokenClaims {
+  #verify(token: string, expected: TokenExpectation, call: { partner: string }): TokenClaims {
     try {
       return this.verifier.verify(token, expected, this.clock.now());
     } catch (error) {
-      if (this.verifier.isRightInItsTime(token, expected)) throw new PartnerCallError(401, 'CLOCK_SKEWED');
-      throw error;
+      if (!this.verifier.isRightInItsTime(token, expected)) throw error;
+      call.partner = expected.issuer;
+      throw new PartnerCallError(401, 'CLOCK_SKEWED');
     }
   }
 

@@ -155,6 +155,6 @@ export class Delivery {
   async #refused(link: KnownLink, { items, rows }: Batch, item: Item, reason: string): Promise<void> {
     const row = rows[items.indexOf(item)] as WaitingRow;
     await outbox.refuse(this.database.worker.sql, row, reason, this.clock.now());
-    this.metrics.refused(link, reason, 'out');
+    this.metrics.refused(link.partnerCode, reason, 'out');
   }
 }

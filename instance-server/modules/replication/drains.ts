@@ -6,7 +6,7 @@ import type { Clock } from '../../platform/clock.js';
 import type { Database } from '../../platform/database/database.js';
 import { databaseFault } from '../../platform/database/errors.js';
 import type { EventHub } from '../../platform/events/events.js';
-import { type LinkDirectory, PartnerRefusal } from '../links/index.js';
+import { type LinkDirectory, PartnerCallError, PartnerRefusal } from '../links/index.js';
 import type { Delivery } from './delivery.js';
 import type { DrainLocks } from './drain-locks.js';
 import type { Digests } from './digests.js';
@@ -22,7 +22,7 @@ const TICK_MS = 1_000;
 /** Names a failure for operators; what a partner or a driver says is not repeated. */
 function codeOf(error: unknown): string {
   if (error instanceof PartnerRefusal) return error.code.replaceAll(/[^A-Z_]/g, '').slice(0, 64) || 'REFUSED';
-  if (error instanceof ZodError) return 'MALFORMED_ANSWER';
+  if (error instanceof ZodError || error instanceof PartnerCallError) return 'MALFORMED_ANSWER';
   return databaseFault(error) ? 'OWN_DATABASE' : 'UNREACHABLE';
 }
 

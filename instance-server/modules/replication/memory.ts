@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Tx } from '../../platform/database/database.js';
-import type { KnownLink } from '../links/index.js';
+import { type KnownLink, PartnerCallError } from '../links/index.js';
 import { type Heartbeat, RELEASE } from './messages.js';
 import { peerRepository as peers, type Standing } from './peer.repository.js';
 
@@ -57,7 +57,7 @@ export class Memory {
     await peers.lock(tx, link.id);
     const ours = await this.#standing(tx, link);
     const { sent, received, isNews } = forgotten(ours, told);
-    if (told.received.incarnation > ours.incarnation + MAX_JUMP) throw new Error('a partner claims an incarnation that cannot be');
+    if (told.received.incarnation > ours.incarnation + MAX_JUMP) throw new PartnerCallError(400, 'MALFORMED');
     // Noticed only under the lock: the next heartbeat tells again, and the guides are locked first then.
     if (isNews && !mayRaise) return;
     const isRaisedThere = mayFill && (told.incarnation ?? 0) > ours.partnerIncarnation;

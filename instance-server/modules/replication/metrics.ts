@@ -53,7 +53,8 @@ export class SyncMetrics {
     this.#delivered.inc({ partner, kind }, count);
   }
 
-  refused({ partnerCode: partner }: KnownLink, code: string, direction: 'in' | 'out'): void {
+  /** `partner` is empty for a call of which is not proven whose it was. */
+  refused(partner: string, code: string, direction: 'in' | 'out'): void {
     this.#refused.inc({ partner, code, direction });
   }
 

@@ -54,7 +54,6 @@ export class SyncReceipt {
       return { number: message.number, answers };
     } catch (error) {
       if (!(error instanceof ItemRefusal)) throw error;
-      this.metrics.refused(link, error.code, 'in');
       throw new PartnerCallError(409, 'ITEM_REFUSED', { item: error.index, reason: error.code });
     }
   }
