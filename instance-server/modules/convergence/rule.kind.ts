@@ -5,7 +5,7 @@ import type { Tx } from '../../platform/database/database.js';
 import { Refusal } from '../../platform/errors/user-error.js';
 import { isLater, type Stamps } from '../../platform/stamps.js';
 import type { AuditService } from '../audit/index.js';
-import { checkRule, RULE_LIMITS } from '../availability/index.js';
+import { checkRule, RULE_LIMITS, type RulePattern } from '../availability/index.js';
 import type { KnownLink } from '../links/index.js';
 import { ItemRefusal, type Receipt, type RecordName, type ReplicatedKind } from '../replication/index.js';
 import { giverOf, toldTo, verdict } from './registers.js';
@@ -28,14 +28,14 @@ const pattern = {
 };
 const days = z.array(day).max(RULE_LIMITS.holidays);
 
-/** What evaluation relies on holds for what partners send as for what people enter. */
-function isRule(given: z.infer<z.ZodObject<typeof pattern>>, holidays: string[]): boolean {
+/** What evaluation relies on holds for what partners send as for what people enter, and it is kept in the same form. */
+function checked({ issues }: z.core.ParsePayload, given: RulePattern): RulePattern {
   try {
-    checkRule({ ...given, holidays }, 'rule');
-    return true;
+    return checkRule(given, 'rule');
   } catch (error) {
-    if (error instanceof Refusal) return false;
-    throw error;
+    if (!(error instanceof Refusal)) throw error;
+    issues.push({ code: 'custom', input: given });
+    return z.NEVER;
   }
 }
 
@@ -44,7 +44,10 @@ const EMPTY = { timeZone: 'UTC', startTime: '00:00', durationMinutes: 15, rrule:
 
 const definition = z.union([
   z.strictObject({ stamp, deleted: z.literal(true) }),
-  z.strictObject({ stamp, deleted: z.literal(false), ...pattern }).refine(({ stamp: _stamp, deleted: _deleted, ...given }) => isRule(given, [])),
+  z.strictObject({ stamp, deleted: z.literal(false), ...pattern }).transform(({ stamp: given, deleted, ...said }, payload) => {
+    const { holidays: _none, ...rest } = checked(payload, { ...said, holidays: [] });
+    return { stamp: given, deleted, ...rest };
+  }),
 ]);
 
 /** When the guide is available by rule; no note, and nothing of what was set by hand. */
@@ -56,7 +59,7 @@ const schema = z.strictObject({
   origin: z.string().regex(/^[a-z][a-z0-9-]{0,31}$/),
   definition: definition.optional(),
   /** The origin's alone. */
-  holidays: z.strictObject({ stamp, days: days.refine((given) => isRule(EMPTY, given)) }).optional(),
+  holidays: z.strictObject({ stamp, days: days.transform((holidays, payload) => checked(payload, { ...EMPTY, holidays }).holidays) }).optional(),
 });
 
 export type RuleItem = z.infer<typeof schema>;

@@ -75,6 +75,17 @@ test.each<[string, () => Record<string, unknown>, string]>([
   expect(await rules()).toEqual([]);
 });
 
+test('a rule is kept in the form in which one entered here is', async () => {
+  const item = rule({
+    definition: { stamp: stamp(), deleted: false, ...pattern, timeZone: 'europe/vienna', rrule: 'count=3;freq=daily', exceptDates: ['2027-03-02', '2027-03-01', '2027-03-02'] },
+    holidays: { stamp: stamp(), days: ['2027-12-26', '2027-05-17', '2027-12-26'] },
+  });
+  expect((await sender.deliver([item])).status).toBe(200);
+  expect(await house.records.query('select time_zone, rrule, exdates::text[], holidays::text[] from availability_rule where id = $1', [item.recordId])).toEqual([
+    { time_zone: 'Europe/Vienna', rrule: 'FREQ=DAILY;COUNT=3', exdates: ['2027-03-01', '2027-03-02'], holidays: ['2027-05-17', '2027-12-26'] },
+  ]);
+});
+
 test('a rule of another guide, or under another origin, is not the partner’s', async () => {
   const [mine, theirs] = [rule(), await sender.couple()];
   expect((await sender.deliver([mine])).status).toBe(200);
