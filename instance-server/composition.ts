@@ -101,7 +101,7 @@ export async function composeInstance(config: InstanceConfig, logger: Logger, cl
     clock,
     code,
     limits: { number: config.LIMIT_CLAIMS_PER_GUIDE, days: config.LIMIT_CLAIM_DAYS, horizonDays: config.LIMIT_CLAIM_HORIZON_DAYS },
-    heard: (linkId) => replication.heartbeats.hasMet(linkId),
+    hasGreeted: (linkId, incarnation) => replication.heartbeats.hasGreeted(linkId, incarnation),
   });
   const assignments = new AssignmentService(audit, claims.gate);
   const bookings = new BookingService({ database, audit, settings, assignments }, claims.gate);
@@ -116,7 +116,19 @@ export async function composeInstance(config: InstanceConfig, logger: Logger, cl
   const links = new LinkService(database, directory, partners, linkKeys, linkNotices, endings, settings, audit, clock, ownEndpoint);
   // What replicates, by the modules it is of; and what partners may ask for, likewise.
   const replication = new Replication(
-    { database, directory, partners, audit, events, clock, logger, heartbeatMs: config.SYNC_HEARTBEAT_MS, digestMs: config.SYNC_DIGEST_MS },
+    {
+      database,
+      directory,
+      partners,
+      audit,
+      events,
+      clock,
+      logger,
+      heartbeatMs: config.SYNC_HEARTBEAT_MS,
+      digestMs: config.SYNC_DIGEST_MS,
+      // The sweep does it too.
+      greeted: () => void claims.upkeep.claimOwn().catch(() => undefined),
+    },
     [
       new CouplingKind(couplingStates, clock),
       new AssignmentKind(config.LIMIT_FOREIGN_BOOKINGS),

@@ -145,7 +145,7 @@ export class FakePartner {
     }
     if (path === '/partner/v1/sync/digest') return { comparable: true, different: [], older: [] };
     if (path !== '/partner/v1/sync/heartbeat') return { ok: true };
-    return { incarnation: 1, release: 2, sent: { number: 0, id: null }, acked: 0, received: { incarnation, ...this.#delivered }, complete: true };
+    return { incarnation: 1, release: 2, sent: { number: 0, id: null }, acked: 0, received: { incarnation, ...this.#delivered }, complete: true, claimed: true };
   }
 
   #answer(body: string): string {

@@ -1,7 +1,8 @@
 import type { Tx } from '../../platform/database/database.js';
-import { type KnownLink, type LinkDirectory } from '../links/index.js';
+import type { KnownLink } from '../links/index.js';
 import { ItemRefusal } from '../replication/index.js';
 import type { ClaimAnswer } from './claim.messages.js';
+import type { Greeting } from './greeting.js';
 import { claimRepository as repository, type Claimed, type DeskGuide, type KeptClaim } from './claim.repository.js';
 
 const DAY_MS = 86_400_000;
@@ -14,12 +15,6 @@ export interface ClaimLimits {
   horizonDays: number;
 }
 
-/**
- * Whether a partner has been heard since this process started, or cannot be for the time being. A keeper that was restored from an older
- * state learns what it has forgotten from the houses it hears, so it grants nothing before.
- */
-export type HeardSinceStart = (linkId: string) => boolean;
-
 const isRelease = (claim: Claimed): boolean => claim.start === null;
 const isAnswered = (claim: Claimed, known: KeptClaim | undefined): boolean =>
   known?.incarnation === claim.incarnation && known.version === claim.version && known.state !== 'CONFLICT';
@@ -27,10 +22,9 @@ const isAnswered = (claim: Claimed, known: KeptClaim | undefined): boolean =>
 /** Responsible for what the keeper of a guide's claims decides. Callers hold the rows of the guides. */
 export class ClaimDesk {
   constructor(
-    private readonly directory: LinkDirectory,
+    private readonly greeting: Greeting,
     private readonly instanceCode: string,
     private readonly limits: ClaimLimits,
-    private readonly heard: HeardSinceStart,
   ) {}
 
   /** One answer for each, in their order. @throws ItemRefusal with the place of the claim that cannot be taken */
@@ -38,6 +32,7 @@ export class ClaimDesk {
     const code = holder.partnerCode;
     const guides = await repository.deskGuides(tx, claims.map((claim) => claim.guideId), code, now);
     const known = await repository.kept(tx, code, claims.map((claim) => claim.id));
+    const incarnation = await repository.incarnation(tx);
     const taken: Claimed[] = [];
     for (const [index, claim] of claims.entries()) {
       const guide = guides.get(claim.guideId);
@@ -47,7 +42,11 @@ export class ClaimDesk {
         if (before && isRelease(claim)) taken.push(claim);
         continue;
       }
-      if (!isRelease(claim) && !isAnswered(claim, before)) this.#check(index, claim, guide, before, holder.id, now);
+      if (!isRelease(claim) && !isAnswered(claim, before)) {
+        this.#check(index, claim, guide, before, now);
+        // What was granted before is never put off: each of two houses would wait for the other.
+        if (!claim.isGranted && this.greeting.isOpen(guide.linkIds, incarnation, holder.id)) throw new ItemRefusal(index, 'LATER');
+      }
       taken.push(claim);
     }
     const given = taken.length > 0 ? await repository.apply(tx, code, taken, now) : [];
@@ -60,12 +59,10 @@ export class ClaimDesk {
     });
   }
 
-  #check(index: number, claim: Claimed, guide: DeskGuide, before: KeptClaim | undefined, linkId: string, now: Date): void {
+  #check(index: number, claim: Claimed, guide: DeskGuide, before: KeptClaim | undefined, now: Date): void {
     const [start, end] = [claim.start?.getTime() ?? 0, claim.end?.getTime() ?? 0];
     const isTooFar = end - start > this.limits.days * DAY_MS || end > now.getTime() + this.limits.horizonDays * DAY_MS;
     if (!before || before.state === 'RELEASED') guide.living += 1;
     if (isTooFar || guide.living > this.limits.number) throw new ItemRefusal(index, 'LIMIT_EXCEEDED');
-    const unheard = guide.linkIds.some((id) => id !== linkId && this.directory.byId(id)?.isOpen && !this.heard(id));
-    if (unheard) throw new ItemRefusal(index, 'LATER');
   }
 }

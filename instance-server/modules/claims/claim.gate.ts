@@ -9,6 +9,7 @@ import type { KnownLink, LinkDirectory, PartnerClient } from '../links/index.js'
 import type { SettingsStore } from '../settings/index.js';
 import { type ClaimAnswer, claimAnswer } from './claim.messages.js';
 import { claimRepository as repository } from './claim.repository.js';
+import type { Greeting } from './greeting.js';
 
 /** How long a change waits for the keeper's word after it was committed; the answer counts whenever it comes. */
 const SETTLE_MS = 1_500;
@@ -27,6 +28,8 @@ export class Claims implements ClaimGate {
     private readonly partners: PartnerClient,
     private readonly events: EventHub,
     private readonly settings: SettingsStore,
+    private readonly greeting: Greeting,
+    private readonly instanceCode: string,
   ) {}
 
   get #refuses(): boolean {
@@ -56,6 +59,7 @@ export class Claims implements ClaimGate {
 
   async assigned(ctx: RequestContext, tx: Tx, assignment: AssignedInterval): Promise<void> {
     const { verification, guideId, id } = assignment;
+    if (verification === 'VERIFIED') return this.#ownClaim(tx, assignment);
     if (verification !== 'PENDING' && verification !== 'UNVERIFIED') return;
     this.#remember(ctx, id);
     if (!this.#refuses) return;
@@ -63,6 +67,14 @@ export class Claims implements ClaimGate {
     if (verdict === 'CONFLICT' || verdict === 'DISPUTED') throw new Refusal(new GuideUnavailableError(guideId, assignment.start, assignment.end));
     if (verdict !== 'VERIFIED') throw new Refusal(new GuideNotVerifiableError(guideId, assignment.start, assignment.end));
     await tx.updateTable('guide_assignment').set({ verification: 'VERIFIED' }).where('id', '=', id).execute();
+  }
+
+  /** Claimed here, in the same transaction: not while another house may have a claim that this one has forgotten. */
+  async #ownClaim(tx: Tx, { guideId, id, start, end }: AssignedInterval): Promise<void> {
+    const kept = await repository.keptHere(tx, guideId, this.instanceCode);
+    if (!kept || !this.greeting.isOpen(kept.linkIds, kept.incarnation)) return;
+    if (this.#refuses) throw new Refusal(new GuideNotVerifiableError(guideId, start, end));
+    await sql`select claim_put_off(${id})`.execute(tx);
   }
 
   /** Undefined when no word of the keeper can be had. */

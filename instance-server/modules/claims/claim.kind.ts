@@ -26,6 +26,7 @@ interface OwnAssignment {
   end_at: Date | null;
   ended: boolean;
   kept_there: boolean;
+  verified: boolean;
 }
 
 /**
@@ -44,7 +45,7 @@ export class ClaimKind implements ReplicatedKind<ClaimItem> {
   async project(tx: Tx, link: KnownLink, records: readonly RecordName[]): Promise<ClaimItem[]> {
     const { rows } = await sql<OwnAssignment>`
       select k.id as coupling_id, r.id, a.claim_version, a.start_at, a.end_at, a.id is null or a.ended_at is not null as ended,
-        g.claim_keeper = ${link.partnerCode} as kept_there
+        g.claim_keeper = ${link.partnerCode} as kept_there, a.ended_at is null and a.verification = 'VERIFIED' as verified
       from unnest(${records.map((record) => record.couplingId)}::uuid[], ${records.map((record) => record.recordId)}::uuid[]) as r(coupling_id, id)
       join coupling k on k.id = r.coupling_id and k.state = 'ACTIVE' and k.link_id = ${link.id}
       join guide g on g.id = k.guide_id
@@ -58,17 +59,19 @@ export class ClaimKind implements ReplicatedKind<ClaimItem> {
         version: row.claim_version ?? ORPHAN_VERSION,
         start: row.ended ? null : (row.start_at?.toISOString() ?? null),
         end: row.ended ? null : (row.end_at?.toISOString() ?? null),
+        verified: row.verified ? true : undefined,
       }));
   }
 
   apply(tx: Tx, { link, incarnation, now, couplings }: Receipt, items: readonly ClaimItem[]): Promise<ClaimAnswer[]> {
-    const claims = items.map(({ couplingId, recordId, version, start, end }) => ({
+    const claims = items.map(({ couplingId, recordId, version, start, end, verified }) => ({
       guideId: couplings.get(couplingId)?.guideId ?? '',
       id: recordId,
       incarnation,
       version,
       start: start === null ? null : new Date(start),
       end: end === null ? null : new Date(end),
+      isGranted: verified === true,
     }));
     return this.desk.decide(tx, link, claims, now);
   }

@@ -13,7 +13,8 @@ const isWhole = ({ start, end }: { start: string | null; end: string | null }): 
 /** Of an assignment that does not exist at its holder, or no longer: later than any that was counted. */
 export const ORPHAN_VERSION = 2_000_000_000;
 
-export const claimItem = z.strictObject({ kind: z.literal('CLAIM'), couplingId: z.uuid(), ...claimed }).refine(isWhole);
+/** `verified`: the holder has had the keeper's word for it. */
+export const claimItem = z.strictObject({ kind: z.literal('CLAIM'), couplingId: z.uuid(), ...claimed, verified: z.literal(true).optional() }).refine(isWhole);
 export type ClaimItem = z.infer<typeof claimItem>;
 
 /**

@@ -9,6 +9,8 @@ export interface Claimed {
   version: number;
   start: Date | null;
   end: Date | null;
+  /** Its holder says that it was verified already. */
+  isGranted?: boolean;
 }
 
 export interface KeptClaim {
@@ -65,6 +67,23 @@ export const claimRepository = {
         as i(place int, "guideId" uuid, id uuid, incarnation int, version int, start timestamptz, "end" timestamptz)
       cross join lateral claim_apply(i."guideId", ${holder}, i.id, i.incarnation, i.version, i.start, i."end", ${now}) a
       order by i.place`.execute(tx);
+    return rows;
+  },
+
+  /** Incarnation of this house, and the links over which a guide is coupled whose claims it keeps; undefined for another. */
+  async keptHere(tx: Tx, guideId: string, instanceCode: string): Promise<{ incarnation: number; linkIds: string[] } | undefined> {
+    const { rows } = await sql<{ incarnation: number; linkIds: string[] }>`
+      select y.incarnation, array(select k.link_id from coupling k where k.guide_id = g.id and k.state = 'ACTIVE') as "linkIds"
+      from guide g cross join sync_state y where g.id = ${guideId} and g.claim_keeper = ${instanceCode}`.execute(tx);
+    return rows[0];
+  },
+
+  /** Own assignments to come that were not claimed yet though this house keeps the claims. */
+  async unclaimed(tx: Tx, guideId: string, now: Date): Promise<Claimed[]> {
+    const { rows } = await sql<Claimed>`
+      select a.guide_id as "guideId", a.id, y.incarnation, a.claim_version as version, a.start_at as start, a.end_at as "end"
+      from guide_assignment a cross join sync_state y
+      where a.guide_id = ${guideId} and a.ended_at is null and a.end_at > ${now} and a.verification = 'UNVERIFIED' order by a.start_at, a.id`.execute(tx);
     return rows;
   },
 

@@ -1,9 +1,12 @@
 import { sql } from 'kysely';
 import type { Clock } from '../../platform/clock.js';
 import type { Database } from '../../platform/database/database.js';
+import { publishAll } from '../../platform/events/events.js';
 import type { LinkDirectory, PartnerClient } from '../links/index.js';
 import { type InventoryMessage, MAX_CLAIMS } from './claim.messages.js';
+import { verificationEvents } from './claim.kind.js';
 import { claimRepository as repository } from './claim.repository.js';
+import type { Greeting } from './greeting.js';
 import type { KeeperService } from './keeper.service.js';
 
 const MOST_AT_ONCE = 1_000;
@@ -17,6 +20,7 @@ export class ClaimUpkeep {
     private readonly directory: LinkDirectory,
     private readonly partners: PartnerClient,
     private readonly keepers: KeeperService,
+    private readonly greeting: Greeting,
     private readonly clock: Clock,
     private readonly instanceCode: string,
   ) {}
@@ -27,6 +31,7 @@ export class ClaimUpkeep {
     await this.keepers.handOverAll();
     await this.keepers.elect();
     await this.checkAgain();
+    await this.claimOwn();
   }
 
   /** What is not verified is claimed again, unless that waits to be delivered already. */
@@ -40,6 +45,29 @@ export class ClaimUpkeep {
       where a.ended_at is null and a.end_at > ${this.clock.now()} and a.verification in ('PENDING', 'UNVERIFIED', 'CONFLICT')
         and not exists (select 1 from outbox o where o.coupling_id = k.id and o.kind = 'CLAIM' and o.record_id = a.id)
       order by a.start_at, a.id limit ${MOST_AT_ONCE}`.execute(this.database.worker.sql);
+  }
+
+  /** Own assignments of guides whose claims are kept here, made while other houses had not told theirs yet. */
+  async claimOwn(): Promise<void> {
+    const { rows } = await sql<{ id: string }>`
+      select distinct a.guide_id as id from guide_assignment a join guide g on g.id = a.guide_id
+      where g.claim_keeper = ${this.instanceCode} and a.ended_at is null and a.end_at > ${this.clock.now()} and a.verification = 'UNVERIFIED'
+      limit ${MOST_AT_ONCE}`.execute(this.database.worker.sql);
+    for (const { id } of rows) {
+      await this.database.worker.transaction(async (tx) => {
+        await repository.lockGuides(tx, [id]);
+        const kept = await repository.keptHere(tx, id, this.instanceCode);
+        if (!kept || this.greeting.isOpen(kept.linkIds, kept.incarnation)) return;
+        const now = this.clock.now();
+        const claims = await repository.unclaimed(tx, id, now);
+        const answers = await repository.apply(tx, this.instanceCode, claims, now);
+        const verdicts = claims.map((claim, place) => ({ id: claim.id, verification: answers[place]?.verdict === 'VERIFIED' ? 'VERIFIED' : 'CONFLICT' }));
+        await sql`
+          update guide_assignment a set verification = v.verification
+          from jsonb_to_recordset(${JSON.stringify(verdicts)}::jsonb) as v(id uuid, verification text) where a.id = v.id`.execute(tx);
+        await publishAll(tx, verificationEvents(claims.map((claim) => claim.id)));
+      });
+    }
   }
 
   /** The digest of claims: every holder is told what is kept of his, and says again what is wrong with it or missing. */

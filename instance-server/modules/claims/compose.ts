@@ -6,7 +6,7 @@ import type { LinkDirectory, PartnerClient } from '../links/index.js';
 import type { ReplicatedKind } from '../replication/index.js';
 import type { SettingsStore } from '../settings/index.js';
 import { ClaimActions } from './claim.actions.js';
-import { ClaimDesk, type ClaimLimits, type HeardSinceStart } from './claim.desk.js';
+import { ClaimDesk, type ClaimLimits } from './claim.desk.js';
 import { Claims } from './claim.gate.js';
 import { ClaimKind } from './claim.kind.js';
 import { ClaimMetrics } from './claim.metrics.js';
@@ -14,6 +14,7 @@ import { ClaimUpkeep } from './claim.upkeep.js';
 import { ConflictService } from './conflict.service.js';
 import { DisputeKind } from './dispute.kind.js';
 import { DisputeService } from './dispute.service.js';
+import { Greeting, type HasGreeted } from './greeting.js';
 import { KeeperKind } from './keeper.kind.js';
 import { KeeperService } from './keeper.service.js';
 import { VerdictKind } from './verdict.kind.js';
@@ -28,20 +29,21 @@ export interface ClaimDependencies {
   clock: Clock;
   code: string;
   limits: ClaimLimits;
-  heard: HeardSinceStart;
+  hasGreeted: HasGreeted;
 }
 
 /** Every service of claims, wired once. */
-export function composeClaims({ database, directory, partners, events, settings, audit, clock, code, limits, heard }: ClaimDependencies) {
-  const desk = new ClaimDesk(directory, code, limits, heard);
-  const gate = new Claims(database, directory, partners, events, settings);
+export function composeClaims({ database, directory, partners, events, settings, audit, clock, code, limits, hasGreeted }: ClaimDependencies) {
+  const greeting = new Greeting(directory, hasGreeted);
+  const desk = new ClaimDesk(greeting, code, limits);
+  const gate = new Claims(database, directory, partners, events, settings, greeting, code);
   const keepers = new KeeperService(database, directory, partners, clock, code);
   return {
     gate,
     keepers,
     kinds: [new KeeperKind(), new ClaimKind(desk), new VerdictKind(code), new DisputeKind(audit)] as ReplicatedKind[],
     actions: new ClaimActions(desk, code).actions(),
-    upkeep: new ClaimUpkeep(database, directory, partners, keepers, clock, code),
+    upkeep: new ClaimUpkeep(database, directory, partners, keepers, greeting, clock, code),
     conflicts: new ConflictService(database, gate, audit),
     metrics: new ClaimMetrics(database, clock),
     disputes: new DisputeService(database, audit),

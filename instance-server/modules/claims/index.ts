@@ -1,3 +1,4 @@
-export type { ClaimLimits, HeardSinceStart } from './claim.desk.js';
+export type { ClaimLimits } from './claim.desk.js';
+export type { HasGreeted } from './greeting.js';
 export { composeClaims } from './compose.js';
 export { ConflictResolver } from './conflict.resolver.js';

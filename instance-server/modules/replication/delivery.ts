@@ -73,7 +73,8 @@ export class Delivery {
     if (refusal.code === 'INCARNATION_UNKNOWN') {
       const { data: received } = unknownIncarnation.safeParse(refusal.facts);
       if (!received) throw refusal;
-      return this.database.worker.transaction((tx) => this.memory.hear(tx, link, { received }, this.clock.now()));
+      await this.database.worker.transaction((tx) => this.memory.hear(tx, link, { received }, this.clock.now()));
+      return;
     }
     if (refusal.code !== 'RESYNC_NEEDED') throw refusal;
     // The partner was restored from an older state and asks for everything.

@@ -7,6 +7,8 @@ import { peerRepository as peers } from './peer.repository.js';
 
 /** A partner that was not reached for this long since this process began is not waited for. */
 const GIVEN_UP_AFTER_MS = 30_000;
+/** One that answers, but has not told all his claims again for this long, is not waited for any longer either. */
+const LISTENED_MS = 600_000;
 
 interface Met {
   /** Of performance.now(): when the partner was last heard here, when he was last asked, and since when in vain. */
@@ -15,6 +17,9 @@ interface Met {
   failingSince?: number;
   /** Its program knows no heartbeats. */
   isOld: boolean;
+  /** Our incarnation under which he has told all his claims; and since when he answers without having done so. */
+  greeted?: number | undefined;
+  listeningSince?: number | undefined;
 }
 
 /**
@@ -31,12 +36,20 @@ export class Heartbeats {
     private readonly memory: Memory,
     private readonly clock: Clock,
     readonly everyMs: number,
+    /** A partner has told all his claims under our present incarnation. */
+    private readonly greeted: () => void = () => undefined,
   ) {}
 
-  /** Whether this process has spoken with the partner, or has tried for so long that it need not wait for him. */
-  hasMet(linkId: string): boolean {
+  /**
+   * Whether the partner has told this process all that it may have forgotten of his claims, under this incarnation of ours; or it has
+   * waited for so long that it need not wait any more.
+   */
+  hasGreeted(linkId: string, incarnation: number): boolean {
     const met = this.#met.get(linkId);
-    return met !== undefined && (met.heardAt !== undefined || performance.now() - (met.failingSince ?? Infinity) > GIVEN_UP_AFTER_MS);
+    if (!met) return false;
+    if (met.isOld || met.greeted === incarnation) return true;
+    const now = performance.now();
+    return now - (met.failingSince ?? Infinity) > GIVEN_UP_AFTER_MS || now - (met.listeningSince ?? Infinity) > LISTENED_MS;
   }
 
   /** Whether this process has spoken with the partner and may deliver. */
@@ -49,9 +62,18 @@ export class Heartbeats {
     return performance.now() - (this.#met.get(linkId)?.askedAt ?? -Infinity) >= this.everyMs;
   }
 
-  /** The partner has spoken first. */
-  heard(linkId: string): void {
-    this.#met.set(linkId, { heardAt: performance.now(), askedAt: this.#met.get(linkId)?.askedAt ?? -Infinity, isOld: false });
+  /** The partner has spoken. `greeted`: our incarnation, if he has told all his claims under it. */
+  heard(linkId: string, greeted: number | undefined): void {
+    const before = this.#met.get(linkId);
+    const now = performance.now();
+    this.#met.set(linkId, {
+      heardAt: now,
+      askedAt: before?.askedAt ?? -Infinity,
+      isOld: false,
+      greeted: greeted ?? before?.greeted,
+      listeningSince: greeted === undefined ? (before?.listeningSince ?? now) : undefined,
+    });
+    if (greeted !== undefined && greeted !== before?.greeted) this.greeted();
   }
 
   /** One exchange; whoever asks while one is under way shares it. @throws when the partner cannot be reached or refuses */
@@ -66,20 +88,22 @@ export class Heartbeats {
 
   async #beat(link: KnownLink): Promise<void> {
     const askedAt = performance.now();
-    const { failingSince = askedAt, isOld = false, heardAt } = this.#met.get(link.id) ?? {};
-    this.#met.set(link.id, { heardAt, askedAt, isOld });
+    const before = this.#met.get(link.id);
+    const { failingSince = askedAt, isOld = false } = before ?? {};
+    // What was known stands while it is asked.
+    this.#met.set(link.id, { isOld, ...before, askedAt });
     try {
       const said: Heartbeat = await this.database.worker.snapshot((tx) => this.memory.say(tx, link));
       const answer = heartbeat.parse(await this.partners.call(link, '/partner/v1/sync/heartbeat', { ...said }));
-      await this.database.worker.transaction((tx) => this.memory.hear(tx, link, answer, this.clock.now()));
-      this.heard(link.id);
+      this.heard(link.id, await this.database.worker.transaction((tx) => this.memory.hear(tx, link, answer, this.clock.now())));
     } catch (error) {
       if (error instanceof PartnerRefusal && error.code === 'UNKNOWN_ACTION') {
         await peers.update(this.database.worker.sql, link.id, { partner_release: '1', last_contact_at: this.clock.now() });
         this.#met.set(link.id, { heardAt: performance.now(), askedAt, isOld: true });
         return;
       }
-      this.#met.set(link.id, { askedAt, failingSince, isOld });
+      const { greeted } = this.#met.get(link.id) ?? {};
+      this.#met.set(link.id, { askedAt, failingSince, isOld, greeted });
       throw error;
     }
   }

@@ -5,7 +5,7 @@ import { type Heartbeat, RELEASE } from './messages.js';
 import { peerRepository as peers, type Standing } from './peer.repository.js';
 
 /** What the other side says of itself; a refusal tells less than a heartbeat. */
-export type Told = Partial<Pick<Heartbeat, 'incarnation' | 'acked' | 'sent' | 'complete' | 'release'>> & Pick<Heartbeat, 'received'>;
+export type Told = Partial<Pick<Heartbeat, 'incarnation' | 'acked' | 'sent' | 'complete' | 'claimed' | 'release'>> & Pick<Heartbeat, 'received'>;
 
 /** How many incarnations ahead of what we know of ourselves a partner is believed. */
 const MAX_JUMP = 1_000;
@@ -45,11 +45,15 @@ export class Memory {
       acked: ours.ackedNumber,
       received: { incarnation: ours.partnerIncarnation, number: ours.receivedNumber, id: ours.receivedId },
       complete: ours.complete,
+      claimed: ours.claimed,
     };
   }
 
-  /** Takes what the partner says of the exchange. Repeated or late words do no harm: they are held against what is known now. */
-  async hear(tx: Tx, link: KnownLink, told: Told, now: Date): Promise<void> {
+  /**
+   * Takes what the partner says of the exchange. Repeated or late words do no harm: they are held against what is known now. Gives our
+   * incarnation if he has told all his claims under it.
+   */
+  async hear(tx: Tx, link: KnownLink, told: Told, now: Date): Promise<number | undefined> {
     const before = await this.#standing(tx, link);
     const mayRaise = forgotten(before, told).isNews;
     const mayFill = (told.incarnation ?? 0) > before.partnerIncarnation;
@@ -59,7 +63,7 @@ export class Memory {
     const { sent, received, isNews } = forgotten(ours, told);
     if (told.received.incarnation > ours.incarnation + MAX_JUMP) throw new PartnerCallError(400, 'MALFORMED');
     // Noticed only under the lock: the next heartbeat tells again, and the guides are locked first then.
-    if (isNews && !mayRaise) return;
+    if (isNews && !mayRaise) return undefined;
     const isRaisedThere = mayFill && (told.incarnation ?? 0) > ours.partnerIncarnation;
     await peers.update(tx, link.id, {
       ...(told.release !== undefined && { partner_release: String(told.release), last_contact_at: now }),
@@ -70,6 +74,7 @@ export class Memory {
     if (isNews) await this.#raise(tx, link, Math.max(ours.incarnation, told.received.incarnation) + 1);
     // The first word of a partner is no restore: activation has put everything into the outbox.
     else if (isRaisedThere && ours.partnerIncarnation > 0) await peers.fill(tx, link.id);
+    return !isNews && told.claimed && told.received.incarnation === ours.incarnation ? ours.incarnation : undefined;
   }
 
   /** The numbers go on where the partner has seen them; what he has not acknowledged is sent under the next one. */

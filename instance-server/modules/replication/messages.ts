@@ -46,6 +46,8 @@ export const heartbeat = z.strictObject({
   received: z.strictObject({ incarnation: counter, number: counter, id: z.uuid().nullable() }),
   /** Whether nothing waits at the speaker for the other side. */
   complete: z.boolean(),
+  /** Whether the speaker has told the other side all its claims for which it has that side's word, since it knows its incarnation. */
+  claimed: z.boolean().default(false),
 });
 export type Heartbeat = z.infer<typeof heartbeat>;
 

@@ -16,6 +16,8 @@ export interface Standing {
   partnerIncarnation: number;
   /** Nothing waits for the partner. */
   complete: boolean;
+  /** No claim that the partner has granted waits to be told to him for the first time. */
+  claimed: boolean;
 }
 
 /** SQL of what is known of partners. */
@@ -38,7 +40,9 @@ export const peerRepository = {
     const { rows } = await sql<Standing>`
       select y.incarnation, p.sent_number as "sentNumber", p.sent_id as "sentId", p.acked_number as "ackedNumber",
         p.received_number as "receivedNumber", p.received_id as "receivedId", p.partner_incarnation as "partnerIncarnation",
-        not exists (select 1 from outbox o where o.link_id = p.link_id and o.kind = ${COPIED}) as complete
+        not exists (select 1 from outbox o where o.link_id = p.link_id and o.kind = ${COPIED}) as complete,
+        not exists (select 1 from outbox o join guide_assignment a on a.id = o.record_id
+          where o.link_id = p.link_id and o.kind = 'CLAIM' and o.refused_code is null and o.retry_at is null and a.verification = 'VERIFIED') as claimed
       from sync_peer p cross join sync_state y where p.link_id = ${linkId}`.execute(tx);
     return rows[0];
   },

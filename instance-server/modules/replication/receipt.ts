@@ -17,7 +17,7 @@ export class SyncReceipt {
     private readonly memory: Memory,
     private readonly metrics: SyncMetrics,
     /** The partner has sent a heartbeat: he is there. */
-    private readonly heard: (link: KnownLink) => void,
+    private readonly heard: (link: KnownLink, greeted: number | undefined) => void,
   ) {}
 
   actions(): PartnerActions {
@@ -28,8 +28,7 @@ export class SyncReceipt {
         {
           schema: heartbeat,
           apply: async (tx, link, message, now) => {
-            await this.memory.hear(tx, link, message as Heartbeat, now);
-            this.heard(link);
+            this.heard(link, await this.memory.hear(tx, link, message as Heartbeat, now));
             return { ...(await this.memory.say(tx, link)) };
           },
         },

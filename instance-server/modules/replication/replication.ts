@@ -27,6 +27,8 @@ export interface ReplicationParts {
   /** How often, in milliseconds. */
   heartbeatMs: number;
   digestMs: number;
+  /** A partner has told all that this house may have forgotten of his claims. */
+  greeted(): void;
 }
 
 /** What replicates between linked houses, wired: sending, receiving, comparing. Which kinds of records do is for their modules to say. */
@@ -40,17 +42,17 @@ export class Replication {
   readonly service: SyncService;
 
   constructor(parts: ReplicationParts, given: readonly ReplicatedKind[]) {
-    const { database, directory, partners, audit, events, clock, logger, heartbeatMs, digestMs } = parts;
+    const { database, directory, partners, audit, events, clock, logger, heartbeatMs, digestMs, greeted } = parts;
     const kinds = kindsOf(given);
     this.digests = new Digests(database, partners, kinds, this.metrics, clock, digestMs);
     const memory = new Memory(logger, () => this.digests.want());
-    this.heartbeats = new Heartbeats(database, partners, memory, clock, heartbeatMs);
+    this.heartbeats = new Heartbeats(database, partners, memory, clock, heartbeatMs, greeted);
     const delivery = new Delivery(database, partners, kinds, memory, this.metrics, clock);
     this.drains = new Drains({ database, directory, delivery, heartbeats: this.heartbeats, digests: this.digests, locks: new DrainLocks(database.workerUrl), events, clock, logger });
-    const receipt = new SyncReceipt(kinds, memory, this.metrics, (link) => {
+    const receipt = new SyncReceipt(kinds, memory, this.metrics, (link, greetedUnder) => {
       // He speaks, so he is there: he is not left alone any longer for not having answered.
       partners.forget(link);
-      this.heartbeats.heard(link.id);
+      this.heartbeats.heard(link.id, greetedUnder);
       this.drains.wake(link.id, true);
     });
     this.service = new SyncService(database, directory, partners, this.drains, this.digests, audit, clock);

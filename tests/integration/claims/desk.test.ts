@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { ClaimDesk } from '../../../instance-server/modules/claims/claim.desk.js';
 import { ClaimKind } from '../../../instance-server/modules/claims/claim.kind.js';
+import { Greeting } from '../../../instance-server/modules/claims/greeting.js';
 import type { ClaimAnswer, ClaimItem } from '../../../instance-server/modules/claims/claim.messages.js';
 import type { KnownLink, LinkDirectory } from '../../../instance-server/modules/links/index.js';
 import { InstanceSecret } from '../../../instance-server/platform/crypto.js';
@@ -49,7 +50,7 @@ async function coupledGuide(): Promise<string> {
 
 const desk = (heard = (_linkId: string) => true): ClaimKind => {
   const directory = { byId: (id: string) => partners.find(({ link }) => link.id === id)?.link } as LinkDirectory;
-  return new ClaimKind(new ClaimDesk(directory, 'keeper', LIMITS, heard));
+  return new ClaimKind(new ClaimDesk(new Greeting(directory, heard), 'keeper', LIMITS));
 };
 
 interface Said {
@@ -59,13 +60,14 @@ interface Said {
   /** Hours; none for a release. */
   hours: [number, number] | null;
   incarnation?: number;
+  verified?: true;
 }
 
 async function say(guideId: string, said: Said, kind = desk()): Promise<ClaimAnswer> {
   const partner = partners[said.from] as (typeof partners)[number];
   const couplingId = partner.couplings.get(guideId) ?? '';
   const [start, end] = said.hours ? [at(said.hours[0]), at(said.hours[1])] : [null, null];
-  const item: ClaimItem = { kind: 'CLAIM', couplingId, recordId: said.id, version: said.version, start, end };
+  const item: ClaimItem = { kind: 'CLAIM', couplingId, recordId: said.id, version: said.version, start, end, ...(said.verified && { verified: true }) };
   const couplings = new Map([[couplingId, { id: couplingId, guideId, state: 'ACTIVE', paused: false }]]);
   return database.worker.transaction(async (tx) => {
     const [answer] = await kind.apply(tx, { link: partner.link, incarnation: said.incarnation ?? 1, now: NOW, couplings }, [item]);
@@ -148,6 +150,8 @@ test('nothing is granted before the other houses were heard; what was granted be
   const deaf = desk((linkId) => linkId !== partners[1]?.link.id);
   expect(await say(guideId, { from: 0, id, version: 1, hours: [1, 3] }, deaf)).toEqual({ verdict: 'VERIFIED' });
   await expect(say(guideId, { from: 0, id: randomUUID(), version: 1, hours: [8, 9] }, deaf)).rejects.toMatchObject({ code: 'LATER' });
+  // What was granted before is registered again at any time.
+  expect(await say(guideId, { from: 0, id: randomUUID(), version: 1, hours: [10, 11], verified: true }, deaf)).toEqual({ verdict: 'VERIFIED' });
   expect(await say(guideId, { from: 1, id: randomUUID(), version: 1, hours: [8, 9] }, deaf)).toEqual({ verdict: 'VERIFIED' });
   expect(await say(guideId, { from: 0, id, version: 2, hours: null }, deaf)).toEqual({ verdict: 'RELEASED' });
 });

@@ -134,5 +134,5 @@ export async function claimsBeside(cleanup: Cleanup, house: ReplicatingHouse) {
   await directory.fresh();
   const partners = cleanup.own(new PartnerClient(clock, code), (opened) => opened.close());
   const limits = { number: 500, days: 31, horizonDays: 1_000 };
-  return { database, ...composeClaims({ database, directory, partners, events, settings, audit: new AuditService(), clock, code, limits, heard: () => true }) };
+  return { database, ...composeClaims({ database, directory, partners, events, settings, audit: new AuditService(), clock, code, limits, hasGreeted: () => true }) };
 }

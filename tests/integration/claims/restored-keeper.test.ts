@@ -1,0 +1,95 @@
+import { Client } from 'pg';
+import { Cleanup } from '../../testkit/cleanup.js';
+import { databaseUrl } from '../../testkit/postgres.js';
+import { until } from '../../testkit/until.js';
+import { at } from '../instance/support/house.js';
+import type { ReplicatingHouse } from '../replication/support/houses.js';
+import { backup } from '../replication/support/time-travel.js';
+import { assignmentOf, book, type Booked, claimsAt, openHouses, quiet, type SharedGuide, shareGuide, verification, verificationOf } from './support/houses.js';
+
+/* The house that keeps the claims is put back to an older state: until all others have told it theirs again, it grants nothing new. */
+
+const cleanup = new Cleanup();
+afterAll(() => cleanup.run());
+
+let alpha: ReplicatingHouse;
+let beta: ReplicatingHouse;
+let gamma: ReplicatingHouse;
+
+beforeAll(async () => {
+  const fast = { SYNC_HEARTBEAT_MS: '300' };
+  [alpha, beta, gamma] = (await openHouses(cleanup, ['alpha', 'beta', 'gamma'], { alpha: fast, beta: fast, gamma: fast })) as [ReplicatingHouse, ReplicatingHouse, ReplicatingHouse];
+});
+
+const guideOf = (house: ReplicatingHouse, guide: SharedGuide): string => guide.ids[house.code] ?? '';
+const bookAt = (house: ReplicatingHouse, guide: SharedGuide, from: number, to: number): Promise<Booked> => book(house, [guideOf(house, guide)], at(from), at(to));
+const incarnationOf = async (house: ReplicatingHouse): Promise<number> => (await house.records.query<{ incarnation: number }>('select incarnation from sync_state'))[0]?.incarnation ?? 0;
+const refusalOf = async (house: ReplicatingHouse, id: string): Promise<string | null | undefined> =>
+  (await house.records.query<{ refused_code: string | null }>(`select refused_code from outbox where kind = 'CLAIM' and record_id = $1`, [id]))[0]?.refused_code;
+
+/** Nothing is delivered to the partner, while signs of life go on; the function given lets it go. */
+async function holdDeliveries(house: ReplicatingHouse, partnerCode: string): Promise<() => Promise<void>> {
+  const [link] = await house.records.query<{ id: string }>(`select id from link where partner_code = $1 and state = 'ACTIVE'`, [partnerCode]);
+  const client = new Client({ connectionString: databaseUrl(house.instance.database) });
+  client.on('error', () => undefined);
+  await client.connect();
+  await client.query('select pg_advisory_lock(hashtextextended($1, 0))', [`lotse drain ${link?.id}`]);
+  return () => client.end();
+}
+
+/** A booking that its house has not heard of yet. */
+const unheard = (house: ReplicatingHouse, booked: Booked) => house.records.query('delete from foreign_booking where id = $1', [assignmentOf(booked)]);
+
+test('it grants nothing over a claim it has forgotten, neither to others nor to itself, before it was told of it', async () => {
+  const guide = await shareGuide([alpha, beta, gamma]);
+  await quiet([alpha, beta, gamma]);
+  const restore = await backup(alpha);
+  const forgotten = await bookAt(beta, guide, 0, 2);
+  await quiet([alpha, beta, gamma]);
+  expect(await claimsAt(alpha, guide, at(0))).toEqual(['beta 0-2 VERIFIED']);
+  await unheard(gamma, forgotten);
+  const before = await incarnationOf(alpha);
+  const letGo = await holdDeliveries(beta, 'alpha');
+
+  await restore();
+  await until(async () => (await incarnationOf(alpha)) === before + 1);
+  // Beta has heard of it: its claims wait.
+  await until(async () => (await refusalOf(beta, assignmentOf(forgotten))) === null);
+  const signs = async () => (await alpha.records.query<{ at: Date }>(`select p.last_contact_at as at from sync_peer p join link l on l.id = p.link_id where l.partner_code = 'beta'`))[0]?.at.getTime() ?? 0;
+  const sign = await signs();
+  await until(async () => (await signs()) > sign);
+  expect(await claimsAt(alpha, guide, at(0))).toEqual([]);
+
+  const theirs = await bookAt(gamma, guide, 1, 3);
+  await until(async () => (await refusalOf(gamma, assignmentOf(theirs))) === 'LATER');
+  const own = await bookAt(alpha, guide, 0, 1);
+  expect(verificationOf(own)).toBe('UNVERIFIED');
+  await alpha.operator.changeSettings({ unreachableKeeper: 'REFUSE' });
+  await until(async () => (await bookAt(alpha, guide, 8, 9)).__typename === 'GuideNotVerifiableError');
+  await alpha.operator.changeSettings({ unreachableKeeper: 'ACCEPT' });
+  expect(await claimsAt(alpha, guide, at(0))).toEqual([]);
+
+  await letGo();
+  await until(async () => (await verification(gamma, assignmentOf(theirs))) === 'CONFLICT', 30_000);
+  await until(async () => (await verification(alpha, assignmentOf(own))) === 'CONFLICT', 30_000);
+  expect(await verification(beta, assignmentOf(forgotten))).toBe('VERIFIED');
+  expect(await claimsAt(alpha, guide, at(0))).toEqual(['alpha 0-1 CONFLICT', 'beta 0-2 VERIFIED', 'gamma 1-3 CONFLICT']);
+  await until(async () => verificationOf(await bookAt(gamma, guide, 5, 6)) === 'VERIFIED');
+}, 90_000);
+
+test('two houses whose claims were all forgotten do not wait for one another', async () => {
+  const guide = await shareGuide([alpha, beta, gamma]);
+  await quiet([alpha, beta, gamma]);
+  const restores = [await backup(alpha)];
+  const booked = [await bookAt(beta, guide, 0, 1), await bookAt(gamma, guide, 1, 2)];
+  await quiet([alpha, beta, gamma]);
+  restores.push(await backup(beta));
+  await bookAt(beta, guide, 2, 3);
+  await quiet([alpha, beta, gamma]);
+  const before = await incarnationOf(alpha);
+  await Promise.all(restores.map((restore) => restore()));
+  await until(async () => (await incarnationOf(alpha)) > before && (await incarnationOf(beta)) > 1);
+  await until(async () => (await claimsAt(alpha, guide, at(0))).join() === 'beta 0-1 VERIFIED,gamma 1-2 VERIFIED', 30_000);
+  expect(await Promise.all([beta, gamma].map((house, index) => verification(house, assignmentOf(booked[index] as Booked))))).toEqual(['VERIFIED', 'VERIFIED']);
+  await until(async () => verificationOf(await bookAt(beta, guide, 5, 6)) === 'VERIFIED', 30_000);
+}, 90_000);
