@@ -144,6 +144,18 @@ test('a full resynchronisation brings back what is missing', async () => {
   await expect(pair.beta.operator.call('sync/resync', { partner: 'nobody' })).rejects.toMatchObject({ code: 'NOT_FOUND' });
 });
 
+test.each([50, -50])('a clock %i s from ours is borne: what either house changes arrives at the other', async (seconds) => {
+  pair.beta.server.clock.advance({ seconds });
+  await book();
+  await arrived();
+  const offer = await pair.alpha.records.offer({ title: 'Day Tour' });
+  hour += 2;
+  await pair.alpha.run('createBooking', { offerId: offer, time: { start: at(hour).toISOString() }, customer: { name: 'Ada' }, guideIds: [guide.ids['alpha'] ?? ''] });
+  await converged(pair.alpha, pair.beta, guide, 30_000);
+  pair.beta.server.clock.reset();
+  for (const house of [pair.alpha, pair.beta]) expect(await house.records.query(`select 1 from sync_peer where last_error = 'CLOCK_SKEWED'`)).toEqual([]);
+});
+
 test('a clock two minutes ahead: everything waits, the alarm is raised, and it resumes when the clock is right', async () => {
   await book();
   await arrived();
