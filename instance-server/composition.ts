@@ -208,6 +208,7 @@ export async function composeInstance(config: InstanceConfig, logger: Logger, cl
       },
     },
     async close(): Promise<void> {
+      claims.patience.stop();
       await replication.drains.stop();
       await events.close();
       await partners.close();

@@ -68,6 +68,7 @@ export async function startInstance(config: InstanceConfig, logger: Logger, cloc
   ownUrl = `http://${config.HOST.includes(':') ? `[${config.HOST}]` : config.HOST}:${port}`;
   const jobs = await startJobs(instance, config, logger);
   instance.replication.drains.start();
+  instance.claims.patience.start();
 
   return {
     url: ownUrl,

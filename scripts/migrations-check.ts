@@ -35,7 +35,7 @@ const KNOWN_TO_MIGRATIONS_ALONE: readonly RegExp[] = [
   /^alter table "(claim|settings)" drop constraint "(claim_no_overlap|claim_interval|settings_unreachable_keeper)";$/,
   /^drop trigger if exists "(assignment_verification_(insert|update)|assignment_to_claim_(insert|update)|claims_of_coupling_(insert|update)|foreign_booking_to_claim)" on "(guide_assignment|coupling|foreign_booking)";$/,
   /^drop function if exists "(guide_assignment_assignment_verification_(insert|update)|guide_assignment_assignment_to_claim_(insert|update)|coupling_claims_of_coupling_(insert|update)|foreign_booking_foreign_booking_to_claim)_fn"\(\);$/,
-  /^drop function if exists "(claims?_(standing|put|tell|is_taken|promote|apply|refresh|keeper_set|dispute|again|outrun|put_off|wait_ended)|assignment_(verification|to_claim)|coupling_to_claims|foreign_booking_to_claim|guide_conflicts|outbox_records_(claim|keeper|dispute))"\([a-z_ ,[\]]*\);$/,
+  /^drop function if exists "(claims?_(standing|put|tell|is_taken|promote|apply|refresh|keeper_set|dispute|again|outrun|put_off)|assignment_(verification|to_claim)|coupling_to_claims|foreign_booking_to_claim|guide_conflicts|outbox_records_(claim|keeper|dispute))"\([a-z_ ,[\]]*\);$/,
 ];
 
 /**

@@ -8,11 +8,10 @@ import { GuideNotVerifiableError, GuideUnavailableError } from '../bookings/inde
 import type { KnownLink, LinkDirectory, PartnerClient } from '../links/index.js';
 import type { SettingsStore } from '../settings/index.js';
 import { type ClaimAnswer, claimAnswer } from './claim.messages.js';
+import { SETTLE_MS } from './claim.patience.js';
 import { claimRepository as repository } from './claim.repository.js';
 import type { Greeting } from './greeting.js';
 
-/** How long a change waits for the keeper's word after it was committed; the answer counts whenever it comes. */
-const SETTLE_MS = 1_500;
 /** How long the keeper may take where nothing is committed without his word. */
 const CLAIM_MS = 2_000;
 /** A claim that was made for a transaction that never ended is released after this long. */
@@ -120,7 +119,7 @@ export class Claims implements ClaimGate {
     if (this.#refuses) await this.#withdraw(ids).catch(() => undefined);
   }
 
-  /** Resolves when the keeper has answered about all of them; those he has not after a while are unverified, until he does. */
+  /** Resolves when the keeper has answered about all of them; those he has not after a while (the answer counts whenever it comes) are unverified, until he does. */
   async await(ids: readonly string[]): Promise<void> {
     const open = new Set(ids);
     const { promise, resolve } = Promise.withResolvers<void>();

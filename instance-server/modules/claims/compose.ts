@@ -10,6 +10,7 @@ import { ClaimDesk, type ClaimLimits } from './claim.desk.js';
 import { Claims } from './claim.gate.js';
 import { ClaimKind } from './claim.kind.js';
 import { ClaimMetrics } from './claim.metrics.js';
+import { ClaimPatience } from './claim.patience.js';
 import { ClaimUpkeep } from './claim.upkeep.js';
 import { ConflictService } from './conflict.service.js';
 import { DisputeKind } from './dispute.kind.js';
@@ -44,6 +45,7 @@ export function composeClaims({ database, directory, partners, events, settings,
     kinds: [new KeeperKind(), new ClaimKind(desk), new VerdictKind(code), new DisputeKind(audit)] as ReplicatedKind[],
     actions: new ClaimActions(desk, code).actions(),
     upkeep: new ClaimUpkeep(database, directory, partners, keepers, greeting, clock, code),
+    patience: new ClaimPatience(database, events),
     conflicts: new ConflictService(database, gate, audit),
     metrics: new ClaimMetrics(database, clock),
     disputes: new DisputeService(database, audit),

@@ -116,6 +116,23 @@ test('while the keeper does not answer an assignment is unverified, and verified
   await until(async () => (await verification(beta, assignmentOf(booked))) === 'VERIFIED', 40_000);
 }, 60_000);
 
+test('those that are there when a guide is coupled are unverified as soon as new ones while the keeper does not answer', async () => {
+  const ids = { gamma: await gamma.records.guide(), beta: await beta.records.guide() };
+  const guide: SharedGuide = { ids, couplings: {} };
+  const booked = [await bookAt(beta, guide, 0, 1), await bookAt(beta, guide, 2, 3)];
+  expect(booked.map(verificationOf)).toEqual(['NOT_NEEDED', 'NOT_NEEDED']);
+  await quiet([beta, gamma]);
+  await gamma.stop();
+  const begun = performance.now();
+  await shareGuide([gamma, beta], ids);
+  const all = () => Promise.all(booked.map((one) => verification(beta, assignmentOf(one))));
+  expect(await all()).toEqual(['PENDING', 'PENDING']);
+  await until(async () => (await all()).every((said) => said === 'UNVERIFIED'));
+  expect(performance.now() - begun).toBeGreaterThan(1_500);
+  await gamma.start();
+  await until(async () => (await all()).every((said) => said === 'VERIFIED'), 40_000);
+}, 60_000);
+
 test('assignments that are there when a guide is coupled are claimed; what overlaps is shown to both houses and can be checked again', async () => {
   const ids = { alpha: await alpha.records.guide(), beta: await beta.records.guide() };
   const guide: SharedGuide = { ids, couplings: {} };
