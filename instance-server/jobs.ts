@@ -10,7 +10,7 @@ import { createMailer } from './platform/mail.js';
 
 /**
  * Expired records are removed at ten past every hour; each statement is harmless when it runs twice. Every minute somebody looks
- * whether anything waits for partners, or one has not heard of a link's end or a new key: the queue wakes, and carries nothing.
+ * whether anything waits for partners, or one has not heard of a link's suspension or end or a new key: the queue wakes, and carries nothing.
  * Claims are looked after every five minutes, and compared with their holders' twice an hour.
  */
 const CRONTAB = '10 * * * * clean-up\n* * * * * sweep\n* * * * * tell-partners\n*/5 * * * * claims-sweep\n7,37 * * * * claims-compare';
@@ -59,6 +59,7 @@ export async function startJobs(instance: Instance, config: InstanceConfig, logg
     sweep: () => replication.drains.sweep(),
     async 'tell-partners'() {
       await instance.linkNotices.tellDue();
+      await instance.linkNotices.tellSuspensions();
       await instance.linkKeys.handOverAll();
     },
     async 'claims-sweep'() {

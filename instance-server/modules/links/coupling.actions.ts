@@ -131,15 +131,20 @@ export class CouplingActions {
     return DONE;
   }
 
+  /** What is so already is not told twice: he repeats it until his calls show that it was heard. */
   async #linkChanged(tx: Tx, link: KnownLink, action: 'link/suspend' | 'link/resume' | 'link/end', now: Date): Promise<void> {
     const changes = { 'link/suspend': { suspended_there: true }, 'link/resume': { suspended_there: false }, 'link/end': { state: 'ENDED' } }[action];
-    // What rested on both sides may go on.
-    if (action === 'link/resume') await publish(tx, { kind: 'outbox', linkId: link.id });
-    await tx
+    const changed = await tx
       .updateTable('link')
       .set((eb) => ({ ...changes, updated_at: now, version: eb('version', '+', 1) }))
       .where('id', '=', link.id)
-      .execute();
+      .where('state', '<>', 'ENDED')
+      .$if(action !== 'link/end', (query) => query.where('suspended_there', '=', action === 'link/resume'))
+      .returning('id')
+      .executeTakeFirst();
+    if (!changed) return;
+    // What rested on both sides may go on.
+    if (action === 'link/resume') await publish(tx, { kind: 'outbox', linkId: link.id });
     if (action === 'link/end') await this.endings.endAllOf(tx, link, this.#actor(link), now);
     await publish(tx, { kind: 'links' });
     const logged = { 'link/suspend': 'link.suspended', 'link/resume': 'link.resumed', 'link/end': 'link.ended' } as const;

@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import type { Clock } from '../../platform/clock.js';
 import type { Database } from '../../platform/database/database.js';
 import { publish } from '../../platform/events/events.js';
@@ -10,9 +11,9 @@ const LONGEST_WAIT_MS = 60 * MINUTE_MS;
 const GIVE_UP_AFTER_MS = 90 * 24 * 60 * MINUTE_MS;
 
 /**
- * Responsible for telling partners that a link has ended here. It counts here from the first moment; until the partner has heard, he
- * holds what he received and shows it. He is told at once, and again after a minute, two, four, at last every hour, for 90 days. Our key
- * of the link is kept for that alone and goes with the last word.
+ * Responsible for telling partners what has become of a link here, until they have heard. A suspension is told again while it lasts, its
+ * end as long as the partner refuses us because of it. The end of a link counts here from the first moment; until the partner has heard, he holds what he received and shows it. He is told at once, and again after a
+ * minute, two, four, at last every hour, for 90 days. Our key of the link is kept for that alone and goes with the last word.
  */
 export class LinkNotices {
   constructor(
@@ -26,6 +27,22 @@ export class LinkNotices {
   async tellDue(): Promise<void> {
     const due = await this.database.worker.sql.selectFrom('link').select('id').where('end_notice_at', '<=', this.clock.now()).orderBy('end_notice_at').limit(100).execute();
     for (const { id } of due) await this.tell(id);
+  }
+
+  /**
+   * He may have been away when it was said, been restored from before it, or have heard an earlier word later. Repeated, it has no effect.
+   */
+  async tellSuspensions(): Promise<void> {
+    await this.directory.fresh();
+    const { rows } = await sql<{ id: string; suspended: boolean }>`
+      select l.id, l.suspended_here as suspended from link l join sync_peer p on p.link_id = l.id
+      where l.state = 'ACTIVE' and (l.suspended_here or (
+        not l.suspended_there and p.last_error = 'LINK_NOT_OPEN' and p.last_error_at >= coalesce(p.last_contact_at, '-infinity')))
+      order by l.id`.execute(this.database.worker.sql);
+    for (const { id, suspended } of rows) {
+      const link = this.directory.byId(id);
+      if (link) await this.partners.call(link, `/partner/v1/link/${suspended ? 'suspend' : 'resume'}`, {}).catch(() => undefined);
+    }
   }
 
   /** Whether the partner has heard. */

@@ -243,6 +243,40 @@ describe('an end', () => {
   });
 });
 
+describe('the suspension of a link', () => {
+  const there = async (): Promise<boolean> => (await b.records.query<{ suspended_there: boolean }>(`select suspended_there from link where state = 'ACTIVE'`))[0]?.suspended_there ?? false;
+  const tellPartners = (side: Side) => side.records.query(`select enqueue_job('tell-partners', '{}', 'tell-partners-now')`);
+  const logged = async (): Promise<string[]> => (await b.records.query<{ action: string }>(`select action from audit_entry where action in ('link.suspended', 'link.resumed') order by at, id`)).map(({ action }) => action);
+
+  test.each(['suspend', 'resume'] as const)('reaches a partner who did not hear of it: %s', async (action) => {
+    if (action === 'resume') await a.operator('links/suspend', { partner: 'beta' });
+    b.way.fate = 'lose call';
+    expect((await a.operator(`links/${action}`, { partner: 'beta' }))['partnerTold']).toBe(false);
+    expect(await there()).toBe(action === 'resume');
+    b.way.fate = 'pass';
+    await until(async () => {
+      await tellPartners(a);
+      return (await there()) === (action === 'suspend');
+    }, 20_000);
+    await a.operator('links/resume', { partner: 'beta' });
+    expect(await there()).toBe(false);
+  });
+
+  test('that comes late does not stay, and is one entry of the action log however often it is told', async () => {
+    const before = (await logged()).length;
+    const link = `update link set suspended_there = true where state = 'ACTIVE'`;
+    await b.records.query(link);
+    await b.records.query(`select pg_notify('lotse_event', '{"kind":"links"}')`);
+    await until(async () => {
+      await tellPartners(a);
+      return !(await there());
+    }, 20_000);
+    for (let time = 0; time < 3; time += 1) expect((await a.operator('links/suspend', { partner: 'beta' }))['partnerTold']).toBe(true);
+    for (let time = 0; time < 3; time += 1) expect((await a.operator('links/resume', { partner: 'beta' }))['partnerTold']).toBe(true);
+    expect((await logged()).slice(before)).toEqual(['link.resumed', 'link.suspended', 'link.resumed']);
+  });
+});
+
 describe('the end of a link', () => {
   const status = (side: Side) => side.records.query<{ state: string; told: boolean; keys: number }>(
     `select state, end_notice_at is null as told, (select count(*)::int from link_key k where k.link_id = l.id and side = 'OWN') as keys from link l order by created_at desc limit 1`,
