@@ -133,7 +133,7 @@ export async function composeInstance(config: InstanceConfig, logger: Logger, cl
       new CouplingKind(couplingStates, clock),
       new AssignmentKind(config.LIMIT_FOREIGN_BOOKINGS),
       new ProfileKind(stamps, audit, code),
-      new RuleKind(stamps, audit, code),
+      new RuleKind(stamps, audit, code, config.LIMIT_FOREIGN_RULES),
       ...claims.kinds,
     ],
   );

@@ -52,6 +52,7 @@ const environment = z.object({
   TOMBSTONE_RETENTION_DAYS: integer(90, 1, 3_650),
   SYNC_HEARTBEAT_MS: integer(10_000, 100, 60_000),
   LIMIT_FOREIGN_BOOKINGS: integer(2_000, 1, 1_000_000),
+  LIMIT_FOREIGN_RULES: integer(100, 1, 10_000),
   LIMIT_BODY_BYTES: integer(100_000, 1_000, 10_000_000),
   LIMIT_DEPTH: integer(12, 3, 100),
   LIMIT_ALIASES: integer(30, 1, 10_000),

@@ -15,6 +15,7 @@ grant select, insert, update on profile_stamp to lotse_app, lotse_worker;
 create function stamp_code(p_stamp text) returns text language sql immutable set search_path = pg_catalog
 as $$ select substr(p_stamp, 26) $$;
 revoke all on function stamp_code(text) from public;
+grant execute on function stamp_code(text) to lotse_worker;
 -- The same moment in another house's name, later than what that house itself can have given when it took the value over.
 create function stamp_adopted(p_stamp text, p_code text) returns text language sql immutable set search_path = pg_catalog
 as $$ select left(p_stamp, 15) || '-' || lpad((substr(p_stamp, 17, 8)::bigint + 1)::text, 8, '0') || '-' || p_code $$;

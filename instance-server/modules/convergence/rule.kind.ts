@@ -14,6 +14,8 @@ import { checkStamps, latest, stamp } from './stamped.js';
 
 /** Rules of one guide, deleted ones included, which stay: a partner must not fill the database with them. */
 const MAX_RULES = 40 * RULE_LIMITS.rules;
+/** Living ones that are this house's own: two houses that make some at once can come to more than one may enter. */
+const MAX_GIVEN_BACK = 2 * RULE_LIMITS.rules;
 
 const day = z.string().length(10);
 const pattern = {
@@ -114,6 +116,8 @@ export class RuleKind implements ReplicatedKind<RuleItem> {
     private readonly stamps: Stamps,
     private readonly audit: AuditService,
     private readonly code: string,
+    /** Living rules that a partner may have of one guide here. */
+    private readonly maxLiving: number,
   ) {
     this.comparison = new RuleComparison(this.kind, code);
   }
@@ -161,13 +165,16 @@ export class RuleKind implements ReplicatedKind<RuleItem> {
       if (another || (item.holidays && giverOf(item.holidays.stamp) !== item.origin)) throw new ItemRefusal(index, 'NOT_YOURS');
     }
     let isNew = false;
-    for (const item of items) {
+    const revived: number[] = [];
+    for (const [index, item] of items.entries()) {
       const row = held.get(item.recordId.toLowerCase());
       if (!row) isNew = true;
+      if (item.definition?.deleted === false && (row?.deleted ?? true) && verdict(row?.stamp, item.definition.stamp) === 'WINS') revived.push(index);
       if (item.definition) await this.#define(tx, receipt, guideOf(item), item, item.definition, row);
       if (item.holidays) await this.#setHolidays(tx, receipt, guideOf(item), item, item.holidays, row);
     }
     if (isNew) await this.#checkNumber(tx, items, guideOf);
+    if (revived.length > 0) await this.#checkLiving(tx, receipt, items, revived, guideOf);
     await this.stamps.observe(tx, latest(items.flatMap(stampsOf)));
   }
 
@@ -219,6 +226,20 @@ export class RuleKind implements ReplicatedKind<RuleItem> {
       insert into availability_rule (id, guide_id, origin, time_zone, start_time, duration_minutes, rrule, valid_from, stamp, holidays_stamp, deleted, created_at, updated_at)
       values (${id}, ${guideId}, ${origin}, ${EMPTY.timeZone}, ${EMPTY.startTime}, ${EMPTY.durationMinutes}, ${EMPTY.rrule}, ${EMPTY.validFrom}::date, '', '', true, ${now}, ${now})
       on conflict (id) do nothing`.execute(tx);
+  }
+
+  /**
+   * Under the guides' locks; the refusal undoes what was written. Two counts: the partner's rules, made or changed last by him; and what
+   * he gives back as ours after a restore, or says it is. Deletions and changes of what lives are always taken.
+   */
+  async #checkLiving(tx: Tx, { link }: Receipt, items: readonly RuleItem[], revived: readonly number[], guideOf: (item: RuleItem) => string): Promise<void> {
+    const guides = revived.map((index) => guideOf(items[index] as RuleItem));
+    const { rows } = await sql<{ guide_id: string; partners: number; ours: number }>`
+      select guide_id, count(*) filter (where r.origin = ${link.partnerCode} or stamp_code(r.stamp) = ${link.partnerCode})::int as partners,
+        count(*) filter (where r.origin <> ${link.partnerCode} and stamp_code(r.stamp) = ${this.code})::int as ours
+      from availability_rule r where guide_id = any(${[...new Set(guides)]}::uuid[]) and not deleted group by guide_id`.execute(tx);
+    const full = rows.find(({ partners, ours }) => partners > this.maxLiving || ours > MAX_GIVEN_BACK);
+    if (full) throw new ItemRefusal(revived[guides.lastIndexOf(full.guide_id)] ?? 0, 'LIMIT_EXCEEDED');
   }
 
   /** Under the guides' locks. The refusal undoes what was written. */

@@ -75,6 +75,33 @@ test.each<[string, () => Record<string, unknown>, string]>([
   expect(await rules()).toEqual([]);
 });
 
+describe('more living rules of one guide than a partner may have', () => {
+  const deliverAll = async (items: readonly unknown[]): Promise<void> => {
+    for (let from = 0; from < items.length; from += 50) expect((await sender.deliver(items.slice(from, from + 50))).status).toBe(200);
+  };
+  const many = (count: number, given: () => Record<string, unknown> = () => ({})) => Array.from({ length: count }, () => rule(given()));
+
+  test('are refused; a deletion makes room, and what lives can be changed', async () => {
+    const items = many(100);
+    await deliverAll(items);
+    expect(await sender.deliver([rule({ definition: { stamp: stamp(), deleted: true } }), rule()])).toEqual(refused('LIMIT_EXCEEDED', 1));
+    expect((await sender.deliver([{ ...items[0], definition: { stamp: stamp(0, 'mallory', 1), deleted: false, ...pattern, startTime: '10:00' } }])).status).toBe(200);
+    expect((await sender.deliver([{ ...items[1], definition: { stamp: stamp(0, 'mallory', 1), deleted: true } }, rule()])).status).toBe(200);
+    // One that was deleted comes back as one more.
+    expect(await sender.deliver([{ ...items[1], definition: { stamp: stamp(1, 'mallory', 2), deleted: false, ...pattern } }])).toEqual(refused('LIMIT_EXCEEDED'));
+    const other = await sender.couple();
+    expect((await sender.deliver([{ ...rule(), couplingId: other.couplingId }])).status).toBe(200);
+  });
+
+  test.each<[string, () => Record<string, unknown>]>([
+    ['under another origin', () => ({ origin: 'gamma' })],
+    ['as if they were the receiver’s own', () => ({ origin: 'alpha', definition: { stamp: stamp(0, 'alpha'), deleted: false, ...pattern } })],
+  ])('are refused %s', async (_name, given) => {
+    await deliverAll(many(100, given));
+    expect(await sender.deliver(many(1, given))).toEqual(refused('LIMIT_EXCEEDED'));
+  });
+});
+
 test('a rule is kept in the form in which one entered here is', async () => {
   const item = rule({
     definition: { stamp: stamp(), deleted: false, ...pattern, timeZone: 'europe/vienna', rrule: 'count=3;freq=daily', exceptDates: ['2027-03-02', '2027-03-01', '2027-03-02'] },
