@@ -17,6 +17,8 @@ alter table "guide_request" add constraint "guide_request_offer_id_foreign" fore
 
 -- Nobody is asked twice at once for the same booking.
 create unique index guide_request_open on guide_request (booking_id, guide_id) where state = 'OPEN';
+-- What all guides do at a time; the constraint against overlaps begins with the guide.
+create index guide_assignment_time on guide_assignment using gist (tstzrange(start_at, end_at)) where ended_at is null;
 create index guide_request_open_guide on guide_request (guide_id, deadline, id) where state = 'OPEN';
 
 grant select, insert, update on guide_limits to lotse_app;

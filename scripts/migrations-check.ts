@@ -12,7 +12,7 @@ const KNOWN_TO_MIGRATIONS_ALONE: readonly RegExp[] = [
   /^drop index "guide_request_open(_guide)?";$/,
   /^drop trigger if exists "booking_to_requests" on "booking";$/,
   /^drop function if exists "(booking_booking_to_requests_fn|booking_to_requests)"\(\);$/,
-  /^drop index "(link_living_partner|coupling_living_guide|guide_assignment_open_booking|settings_single_row)";$/,
+  /^drop index "(link_living_partner|coupling_living_guide|guide_assignment_(open_booking|time)|settings_single_row)";$/,
   /^alter table "guide_assignment" drop constraint "guide_assignment_no_overlap";$/,
   /^alter table "(availability_rule|individual_availability|absence)" drop constraint "(availability_rule_bounds|individual_availability_(no_overlap|interval)|absence_interval)";$/,
   /^alter table "(foreign_booking|sync_state)" drop constraint "(foreign_booking_interval|sync_state_single_row)";$/,

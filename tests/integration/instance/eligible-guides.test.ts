@@ -1,5 +1,5 @@
 import { Cleanup } from '../../testkit/cleanup.js';
-import { statementsOf } from '../../testkit/statements.js';
+import { recordStatements, statementsOf } from '../../testkit/statements.js';
 import { against, available, ELIGIBLE_GUIDES, foreign, rank } from './support/eligibility-api.js';
 import { at, type House, newKey, openHouse } from './support/house.js';
 
@@ -250,6 +250,19 @@ test('a question that does not say what is wanted, or of nothing, is refused by 
   expect((await rank(house.api, staff, { input: { offerId, range: span(0, 24 * 31) }, first: 1 })).guides).toHaveLength(1);
 });
 
+test('minutes in the week leave out what is asked about, and are those of that week though more is asked for', async () => {
+  const offer = await house.records.offer();
+  const guideId = await house.records.guide({ offerIds: [offer] });
+  const asked = await house.records.booking(offer, at(0), { end: at(2), guideIds: [guideId] });
+  await house.records.booking(offer, at(24 * 5 - 4), { end: at(24 * 5 + 12), guideIds: [guideId] });
+  const minutes = async (input: Record<string, unknown>) => (await rank(house.api, staff, { input, filter: { guideIds: [guideId] } })).guides.map(({ minutesInWeek, reasons }) => [minutesInWeek, reasons[0]?.['state']]);
+  // The week ends ten hours after Sunday noon UTC: two of the sixteen hours are not of it.
+  expect(await minutes({ bookingId: asked.id })).toEqual([[14 * 60, 'ALREADY_BOOKED']]);
+  expect(await minutes({ offerId: offer, range: span(3, 4) })).toEqual([[16 * 60, 'NOT_AVAILABLE']]);
+  expect(await minutes({ offerId: offer, range: span(3, 24 * 8) })).toEqual([[16 * 60, 'ALREADY_BOOKED']]);
+  expect(await minutes({ offerId: offer, range: span(24 * 7, 24 * 8) })).toEqual([[2 * 60, 'NOT_AVAILABLE']]);
+});
+
 describe('the ranking', () => {
   let own: House;
   let token: string;
@@ -314,5 +327,18 @@ describe('the ranking', () => {
     await ask(50, { bookingId: booking.id })();
     const counts = [await ask(1, { bookingId: booking.id })(), await ask(50, { bookingId: booking.id })(), await ask(1, { offerId, range: span(0, 1) })(), await ask(50, { offerId, range: span(0, 1) })()];
     expect(counts).toEqual([9, 9, 9, 9]);
+  });
+
+  test('finds what all guides do in that week by an index of time, not guide by guide', async () => {
+    await own.records.query(
+      `insert into guide_assignment (id, guide_id, start_at, end_at, kind) select gen_random_uuid(), g.id, s, s + interval '1 hour', 'BLOCK'
+       from guide g cross join generate_series('2031-01-01'::timestamptz, '2031-02-28', interval '8 hours') s`,
+    );
+    await own.records.query('analyze');
+    const statements = await recordStatements(() => rank(own.api, token, { input: { offerId, range: span(0, 1) } }));
+    const [ranking, ...more] = statements.filter(({ text }) => text.includes('ruled_out'));
+    expect(more).toEqual([]);
+    const plan = (await own.records.query<{ 'QUERY PLAN': string }>(`explain (generic_plan) ${ranking?.text}`)).map((row) => row['QUERY PLAN']).join('\n');
+    expect(plan.match(/Scan on guide_assignment\w*( a\b)?|SubPlan/g)).toEqual(['Scan on guide_assignment a', 'Scan on guide_assignment_time']);
   });
 });
