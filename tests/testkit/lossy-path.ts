@@ -1,4 +1,4 @@
-import { createServer, request, type Server, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, request, type IncomingHttpHeaders, type Server, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 /** What becomes of a call: it and its answer pass; it never arrives; it arrives and its answer does not. */
@@ -11,6 +11,8 @@ export class LossyPath {
   readonly seen: string[] = [];
   /** What was answered to those that passed, oldest first. */
   readonly answered: { path: string; status: number }[] = [];
+  /** Every call that passed and its answer, as they went over the wire, oldest first. */
+  readonly traffic: { path: string; headers: IncomingHttpHeaders; body: string; status: number; answer: string }[] = [];
   readonly #server: Server;
 
   private constructor(private readonly target: () => string | undefined) {
@@ -37,6 +39,7 @@ export class LossyPath {
     }
     const chunks: Buffer[] = [];
     for await (const chunk of incoming) chunks.push(chunk as Buffer);
+    const body = Buffer.concat(chunks);
     const { host: _host, ...headers } = incoming.headers;
     const onwards = request(new URL(incoming.url ?? '/', target), { method: incoming.method, headers }, (answer) => {
       this.answered.push({ path: incoming.url ?? '', status: answer.statusCode ?? 0 });
@@ -46,9 +49,14 @@ export class LossyPath {
       }
       outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
       answer.pipe(outgoing);
+      const answered: Buffer[] = [];
+      answer.on('data', (chunk: Buffer) => answered.push(chunk));
+      answer.on('end', () => {
+        this.traffic.push({ path: incoming.url ?? '', headers, body: body.toString(), status: answer.statusCode ?? 0, answer: Buffer.concat(answered).toString() });
+      });
     });
     onwards.on('error', () => incoming.socket.destroy());
-    onwards.end(Buffer.concat(chunks));
+    onwards.end(body);
   }
 
   async close(): Promise<void> {

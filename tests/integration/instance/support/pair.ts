@@ -41,12 +41,13 @@ export class Side {
     readonly instance: TestInstance,
     readonly records: Records,
     readonly clock: TestClock,
+    private readonly env: Record<string, string>,
   ) {}
 
-  static async open(cleanup: Cleanup, code: string): Promise<Side> {
+  static async open(cleanup: Cleanup, code: string, env: Record<string, string> = {}): Promise<Side> {
     const instance = cleanup.own(await createInstance({ code }), (made) => made.drop());
     const records = cleanup.own(await Records.open(instance), (opened) => opened.close());
-    const side = cleanup.own(new Side(instance, records, new TestClock()), (opened) => opened.stop());
+    const side = cleanup.own(new Side(instance, records, new TestClock(), env), (opened) => opened.stop());
     await side.start();
     side.#way = cleanup.own(await LossyPath.open(() => side.#server?.url), (opened) => opened.close());
     side.staff = (await records.signedIn('STAFF')).token;
@@ -54,7 +55,7 @@ export class Side {
   }
 
   async start(): Promise<void> {
-    this.#server = await startInstanceHere(this.instance, { clock: this.clock });
+    this.#server = await startInstanceHere(this.instance, { clock: this.clock, env: this.env });
     this.#api = client(this.#server.url);
   }
 
@@ -120,9 +121,9 @@ export class Side {
 }
 
 /** Two houses, linked, each with a server of its own in this process; every call between them can be lost. */
-export async function openPair(cleanup: Cleanup, codes: readonly [string, string] = ['alpha', 'beta']): Promise<{ a: Side; b: Side }> {
-  const a = await Side.open(cleanup, codes[0]);
-  const b = await Side.open(cleanup, codes[1]);
+export async function openPair(cleanup: Cleanup, codes: readonly [string, string] = ['alpha', 'beta'], env: Record<string, string> = {}): Promise<{ a: Side; b: Side }> {
+  const a = await Side.open(cleanup, codes[0], env);
+  const b = await Side.open(cleanup, codes[1], env);
   await connect(a, b);
   return { a, b };
 }
