@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { Field, ObjectType } from 'type-graphql';
+import { type ClassType, Field, ObjectType } from 'type-graphql';
 import { InputReason, invalidInput } from './errors/user-error.js';
 import { isWithinTime } from './time.js';
 import { isUuid } from './validation.js';
@@ -16,6 +16,32 @@ export class PageInfo {
 
   @Field(() => String, { nullable: true, description: 'Give this as `after` to get the next page; null on an empty page.' })
   endCursor!: string | null;
+}
+
+/** What every edge has: extended by each list's own, which says who may see it. `entry` is what an entry is called. */
+export function EdgeOf<Node extends object>(node: () => ClassType<Node>, entry: string) {
+  @ObjectType({ simpleResolvers: true })
+  abstract class Edge {
+    @Field({ description: `Cursor of this ${entry}.` })
+    cursor!: string;
+
+    @Field(node, { description: `The ${entry}.` })
+    node!: Node;
+  }
+  return Edge;
+}
+
+/** What every page has, likewise. */
+export function ConnectionOf<Edge extends object>(edge: () => ClassType<Edge>, entries: string) {
+  @ObjectType({ simpleResolvers: true })
+  abstract class Connection {
+    @Field(() => [edge()], { description: `The ${entries} of this page.` })
+    edges!: Edge[];
+
+    @Field(() => PageInfo, { description: 'Where the page ends.' })
+    pageInfo!: PageInfo;
+  }
+  return Connection;
 }
 
 /** @throws Refusal when `first` is not within 1…`most`. */

@@ -1,6 +1,6 @@
 import { Field, ID, InputType, ObjectType } from 'type-graphql';
 import { GraphQLJSONObject } from 'graphql-scalars';
-import { PageInfo } from '../../platform/paging.js';
+import { ConnectionOf, EdgeOf } from '../../platform/paging.js';
 import { DateTimeScalar } from '../../platform/time.js';
 import { VisibleTo } from '../../platform/visibility/visible-to.js';
 
@@ -43,23 +43,11 @@ export class AuditEntry {
 
 @ObjectType({ description: 'An entry with its cursor.', simpleResolvers: true })
 @VisibleTo('ADMINISTRATOR')
-export class AuditEntryEdge {
-  @Field({ description: 'Cursor of this entry.' })
-  cursor!: string;
-
-  @Field(() => AuditEntry, { description: 'The entry.' })
-  node!: AuditEntry;
-}
+export class AuditEntryEdge extends EdgeOf(() => AuditEntry, 'entry') {}
 
 @ObjectType({ description: 'A page of the action log, newest first.', simpleResolvers: true })
 @VisibleTo('ADMINISTRATOR')
-export class AuditEntryConnection {
-  @Field(() => [AuditEntryEdge], { description: 'The entries of this page.' })
-  edges!: AuditEntryEdge[];
-
-  @Field(() => PageInfo, { description: 'Where the page ends.' })
-  pageInfo!: PageInfo;
-}
+export class AuditEntryConnection extends ConnectionOf(() => AuditEntryEdge, 'entries') {}
 
 @InputType({ description: 'Narrows the action log; members are combined with "and".' })
 export class AuditEntryFilter {

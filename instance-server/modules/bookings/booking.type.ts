@@ -7,7 +7,7 @@ import {
   UserError,
   UserErrorCode,
 } from '../../platform/errors/user-error.js';
-import { PageInfo } from '../../platform/paging.js';
+import { ConnectionOf, EdgeOf } from '../../platform/paging.js';
 import { DateTimeScalar } from '../../platform/time.js';
 import { VisibleTo } from '../../platform/visibility/visible-to.js';
 import { AgeGroup } from '../catalogs/index.js';
@@ -135,32 +135,16 @@ export class Booking {
 
 @ObjectType({ description: 'A booking with its cursor.', simpleResolvers: true })
 @VisibleTo('GUIDE', 'STAFF', 'ADMINISTRATOR')
-export class BookingEdge {
-  @Field({ description: 'Cursor of this booking.' })
-  cursor!: string;
-
-  @Field(() => Booking, { description: 'The booking.' })
-  node!: Booking;
-}
+export class BookingEdge extends EdgeOf(() => Booking, 'booking') {}
 
 @ObjectType({ description: 'A page of bookings of this instance; foreign bookings are never among them.', simpleResolvers: true })
 @VisibleTo('GUIDE', 'STAFF', 'ADMINISTRATOR')
-export class BookingConnection {
-  @Field(() => [BookingEdge], { description: 'The bookings of this page.' })
-  edges!: BookingEdge[];
+export class BookingConnection extends ConnectionOf(() => BookingEdge, 'bookings') {}
 
-  @Field(() => PageInfo, { description: 'Where the page ends.' })
-  pageInfo!: PageInfo;
-}
-
-@ObjectType({ implements: UserError, description: 'The guide is taken at that time. Nothing was changed.' })
-@VisibleTo('GUIDE', 'STAFF', 'ADMINISTRATOR')
-export class GuideUnavailableError extends UserError {
-  override readonly code = UserErrorCode.GUIDE_UNAVAILABLE;
-
-  override readonly message = 'The guide is assigned to something else at that time.';
-
-  @Field(() => ID, { description: 'The guide who is taken.' })
+/** A guide cannot be had for an interval; which of the two reasons it is, the type says. */
+@ObjectType({ implements: UserError })
+abstract class GuideTimeError extends UserError {
+  @Field(() => ID, { description: 'The guide who was wanted.' })
   readonly guideId: string;
 
   @Field(() => DateTimeScalar, { description: 'Start of the interval that was wanted.' })
@@ -175,6 +159,14 @@ export class GuideUnavailableError extends UserError {
     this.start = start;
     this.end = end;
   }
+}
+
+@ObjectType({ implements: UserError, description: 'The guide is taken at that time. Nothing was changed.' })
+@VisibleTo('GUIDE', 'STAFF', 'ADMINISTRATOR')
+export class GuideUnavailableError extends GuideTimeError {
+  override readonly code = UserErrorCode.GUIDE_UNAVAILABLE;
+
+  override readonly message = 'The guide is assigned to something else at that time.';
 }
 
 @ObjectType({
@@ -183,26 +175,10 @@ export class GuideUnavailableError extends UserError {
     'Whether the guide can be counted on at that time could not be verified, and this house assigns nobody unverified. Nothing was changed; try again later.',
 })
 @VisibleTo('GUIDE', 'STAFF', 'ADMINISTRATOR')
-export class GuideNotVerifiableError extends UserError {
+export class GuideNotVerifiableError extends GuideTimeError {
   override readonly code = UserErrorCode.GUIDE_NOT_VERIFIABLE;
 
   override readonly message = 'Whether the guide can be counted on at that time could not be verified.';
-
-  @Field(() => ID, { description: 'The guide in question.' })
-  readonly guideId: string;
-
-  @Field(() => DateTimeScalar, { description: 'Start of the interval that was wanted.' })
-  readonly start: Date;
-
-  @Field(() => DateTimeScalar, { description: 'End of the interval that was wanted.' })
-  readonly end: Date;
-
-  constructor(guideId: string, start: Date, end: Date) {
-    super();
-    this.guideId = guideId;
-    this.start = start;
-    this.end = end;
-  }
 }
 
 @ObjectType({ implements: UserError, description: 'The booking’s state does not permit this. Nothing was changed.' })

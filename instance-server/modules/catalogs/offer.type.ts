@@ -6,7 +6,7 @@ import {
   StaleVersionError,
 } from '../../platform/errors/user-error.js';
 import { IDEMPOTENCY_DESCRIPTION } from '../../platform/idempotency.js';
-import { PageInfo } from '../../platform/paging.js';
+import { ConnectionOf, EdgeOf } from '../../platform/paging.js';
 import { VisibleTo } from '../../platform/visibility/visible-to.js';
 import { AgeGroup } from './age-group.js';
 
@@ -58,23 +58,11 @@ export class Offer {
 
 @ObjectType({ description: 'An offer with its cursor.', simpleResolvers: true })
 @VisibleTo('GUIDE', 'STAFF', 'ADMINISTRATOR')
-export class OfferEdge {
-  @Field({ description: 'Cursor of this offer.' })
-  cursor!: string;
-
-  @Field(() => Offer, { description: 'The offer.' })
-  node!: Offer;
-}
+export class OfferEdge extends EdgeOf(() => Offer, 'offer') {}
 
 @ObjectType({ description: 'A page of offers, by title.', simpleResolvers: true })
 @VisibleTo('GUIDE', 'STAFF', 'ADMINISTRATOR')
-export class OfferConnection {
-  @Field(() => [OfferEdge], { description: 'The offers of this page.' })
-  edges!: OfferEdge[];
-
-  @Field(() => PageInfo, { description: 'Where the page ends.' })
-  pageInfo!: PageInfo;
-}
+export class OfferConnection extends ConnectionOf(() => OfferEdge, 'offers') {}
 
 @InputType({ description: 'A new offer.' })
 export class CreateOfferInput {

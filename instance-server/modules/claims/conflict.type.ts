@@ -1,6 +1,6 @@
 import { createUnionType, Field, ID, InputType, ObjectType } from 'type-graphql';
 import { NotFoundError } from '../../platform/errors/user-error.js';
-import { PageInfo } from '../../platform/paging.js';
+import { ConnectionOf, EdgeOf } from '../../platform/paging.js';
 import { DateTimeScalar } from '../../platform/time.js';
 import { VisibleTo } from '../../platform/visibility/visible-to.js';
 import { GuideAssignment } from '../bookings/index.js';
@@ -37,23 +37,11 @@ export class GuideConflict {
 
 @ObjectType({ description: 'A conflict with its cursor.', simpleResolvers: true })
 @VisibleTo('STAFF', 'ADMINISTRATOR')
-export class GuideConflictEdge {
-  @Field({ description: 'Cursor of this conflict.' })
-  cursor!: string;
-
-  @Field(() => GuideConflict, { description: 'The conflict.' })
-  node!: GuideConflict;
-}
+export class GuideConflictEdge extends EdgeOf(() => GuideConflict, 'conflict') {}
 
 @ObjectType({ description: 'A page of conflicts, by start of the own assignment.', simpleResolvers: true })
 @VisibleTo('STAFF', 'ADMINISTRATOR')
-export class GuideConflictConnection {
-  @Field(() => [GuideConflictEdge], { description: 'The conflicts of this page.' })
-  edges!: GuideConflictEdge[];
-
-  @Field(() => PageInfo, { description: 'Where the page ends.' })
-  pageInfo!: PageInfo;
-}
+export class GuideConflictConnection extends ConnectionOf(() => GuideConflictEdge, 'conflicts') {}
 
 @InputType({ description: 'Which assignment is to be checked again.' })
 export class RecheckAssignmentInput {

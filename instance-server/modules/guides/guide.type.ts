@@ -6,7 +6,7 @@ import {
   StaleVersionError,
 } from '../../platform/errors/user-error.js';
 import { IDEMPOTENCY_DESCRIPTION } from '../../platform/idempotency.js';
-import { PageInfo } from '../../platform/paging.js';
+import { ConnectionOf, EdgeOf } from '../../platform/paging.js';
 import { EntityKey, VisibleTo } from '../../platform/visibility/visible-to.js';
 import { VERSION_DESCRIPTION } from '../catalogs/index.js';
 
@@ -71,23 +71,11 @@ export class Guide {
 
 @ObjectType({ description: 'A guide with his cursor.', simpleResolvers: true })
 @VisibleTo('STAFF', 'ADMINISTRATOR')
-export class GuideEdge {
-  @Field({ description: 'Cursor of this guide.' })
-  cursor!: string;
-
-  @Field(() => Guide, { description: 'The guide.' })
-  node!: Guide;
-}
+export class GuideEdge extends EdgeOf(() => Guide, 'guide') {}
 
 @ObjectType({ description: 'A page of guides, by last and first name.', simpleResolvers: true })
 @VisibleTo('STAFF', 'ADMINISTRATOR')
-export class GuideConnection {
-  @Field(() => [GuideEdge], { description: 'The guides of this page.' })
-  edges!: GuideEdge[];
-
-  @Field(() => PageInfo, { description: 'Where the page ends.' })
-  pageInfo!: PageInfo;
-}
+export class GuideConnection extends ConnectionOf(() => GuideEdge, 'guides') {}
 
 @InputType({ description: 'Narrows a list of guides; members are combined with "and".' })
 export class GuideFilter {

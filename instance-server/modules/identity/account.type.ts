@@ -1,6 +1,6 @@
 import { createUnionType, Field, ID, InputType, Int, ObjectType } from 'type-graphql';
 import { InvalidInputError, NotFoundError, StaleVersionError } from '../../platform/errors/user-error.js';
-import { PageInfo } from '../../platform/paging.js';
+import { ConnectionOf, EdgeOf } from '../../platform/paging.js';
 import { VisibleTo } from '../../platform/visibility/visible-to.js';
 import { AccountState, InvalidTokenError, LoginPayload, RoleName } from './identity.type.js';
 import { TooManyAttemptsError } from './login-attempts.js';
@@ -29,23 +29,11 @@ export class Account {
 
 @ObjectType({ description: 'An account with its cursor.', simpleResolvers: true })
 @VisibleTo('ADMINISTRATOR')
-export class AccountEdge {
-  @Field({ description: 'Cursor of this account.' })
-  cursor!: string;
-
-  @Field(() => Account, { description: 'The account.' })
-  node!: Account;
-}
+export class AccountEdge extends EdgeOf(() => Account, 'account') {}
 
 @ObjectType({ description: 'A page of accounts, by address.', simpleResolvers: true })
 @VisibleTo('ADMINISTRATOR')
-export class AccountConnection {
-  @Field(() => [AccountEdge], { description: 'The accounts of this page.' })
-  edges!: AccountEdge[];
-
-  @Field(() => PageInfo, { description: 'Where the page ends.' })
-  pageInfo!: PageInfo;
-}
+export class AccountConnection extends ConnectionOf(() => AccountEdge, 'accounts') {}
 
 @InputType({ description: 'Changes of an account; what is not given stays. Its address and password are its owner’s.' })
 export class UpdateAccountInput {

@@ -9,7 +9,7 @@ import {
   UserErrorCode,
 } from '../../platform/errors/user-error.js';
 import { IDEMPOTENCY_DESCRIPTION } from '../../platform/idempotency.js';
-import { PageInfo } from '../../platform/paging.js';
+import { ConnectionOf, EdgeOf } from '../../platform/paging.js';
 import { DateTimeScalar } from '../../platform/time.js';
 import { VisibleTo } from '../../platform/visibility/visible-to.js';
 import { GuideNotVerifiableError, GuideUnavailableError, InvalidTransitionError, TimeRangeInput } from '../bookings/index.js';
@@ -96,23 +96,11 @@ export class GuideRequest {
 
 @ObjectType({ description: 'A request with its cursor.', simpleResolvers: true })
 @VisibleTo('GUIDE', 'STAFF', 'ADMINISTRATOR')
-export class GuideRequestEdge {
-  @Field({ description: 'Cursor of this request.' })
-  cursor!: string;
-
-  @Field(() => GuideRequest, { description: 'The request.' })
-  node!: GuideRequest;
-}
+export class GuideRequestEdge extends EdgeOf(() => GuideRequest, 'request') {}
 
 @ObjectType({ description: 'A page of requests, newest first.', simpleResolvers: true })
 @VisibleTo('GUIDE', 'STAFF', 'ADMINISTRATOR')
-export class GuideRequestConnection {
-  @Field(() => [GuideRequestEdge], { description: 'The requests of this page.' })
-  edges!: GuideRequestEdge[];
-
-  @Field(() => PageInfo, { description: 'Where the page ends.' })
-  pageInfo!: PageInfo;
-}
+export class GuideRequestConnection extends ConnectionOf(() => GuideRequestEdge, 'requests') {}
 
 @InputType({ description: 'Narrows a list of requests; members are combined with "and".' })
 export class GuideRequestFilter {

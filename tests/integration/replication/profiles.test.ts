@@ -1,43 +1,20 @@
-import { connectInstances } from '../../../scripts/operator/connect.js';
 import { Cleanup } from '../../testkit/cleanup.js';
 import { until } from '../../testkit/until.js';
-import { coupleGuide, openPair, openReplicatingHouse, type Pair, type ReplicatingHouse } from './support/houses.js';
-import { agreed, changeProfile, profileAt, waitingAt } from './support/profiles.js';
+import { coupleGuide, type Pair, type ReplicatingHouse } from './support/houses.js';
+import { agreed, changeProfile, profileAt, ThreeHouses, waitingAt } from './support/profiles.js';
 
 /* A guide's profile is changed in every house he is coupled in, and is the same in all of them after quiet. */
 
 const cleanup = new Cleanup();
 afterAll(() => cleanup.run());
 
+let houses: ThreeHouses;
 let pair: Pair;
 let gamma: ReplicatingHouse;
 beforeAll(async () => {
-  pair = await openPair(cleanup);
-  gamma = await openReplicatingHouse(cleanup, 'gamma');
-  for (const house of [pair.alpha, pair.beta]) await connectInstances(house.operator, gamma.operator);
+  houses = await ThreeHouses.open(cleanup);
+  ({ pair, gamma } = houses);
 });
-
-type Places = readonly (readonly [ReplicatingHouse, string])[];
-
-/** A guide of all three houses, coupled by pairs, after quiet. */
-async function everywhere(): Promise<{ at: (house: ReplicatingHouse) => string; places: Places }> {
-  const { alpha, beta } = pair;
-  const { ids } = await coupleGuide(alpha, beta);
-  const third = await coupleGuide(alpha, gamma, { alpha: ids['alpha'] });
-  await coupleGuide(beta, gamma, { beta: ids['beta'], gamma: third.ids['gamma'] });
-  const places = [[alpha, ids['alpha'] ?? ''], [beta, ids['beta'] ?? ''], [gamma, third.ids['gamma'] ?? '']] as const;
-  await agreed(places);
-  return { at: (house) => places.find(([each]) => each === house)?.[1] ?? '', places };
-}
-
-/** What is done in several houses before any of them hears of the others. */
-async function apart(work: () => Promise<void>): Promise<void> {
-  const { alpha, beta } = pair;
-  await alpha.operator.changeLink('beta', 'suspend');
-  await work();
-  await alpha.operator.changeLink('beta', 'resume');
-  await until(async () => (await beta.records.query(`select 1 from link where partner_code = 'alpha' and suspended_there`)).length === 0);
-}
 
 const merges = (house: ReplicatingHouse, guideId: string) =>
   house.records.query<{ actor_id: string; before: Record<string, unknown>; after: Record<string, unknown> }>(
@@ -47,7 +24,7 @@ const merges = (house: ReplicatingHouse, guideId: string) =>
 
 test('the guide edits his profile in one house: it arrives in the others, with a new version and both values in the action log', async () => {
   const { alpha, beta } = pair;
-  const { at, places } = await everywhere();
+  const { at, places } = await houses.everywhere();
   const before = await profileAt(beta, at(beta));
   const { token } = await alpha.records.signedIn('GUIDE', { guideId: at(alpha) });
   await changeProfile(alpha, at(alpha), { phone: '+49 1', email: 'g@example.org', languages: ['fr', 'de'] }, token);
@@ -66,8 +43,8 @@ test('the guide edits his profile in one house: it arrives in the others, with a
 
 test('two houses change different fields at once: both stay', async () => {
   const { alpha, beta } = pair;
-  const { at, places } = await everywhere();
-  await apart(async () => {
+  const { at, places } = await houses.everywhere();
+  await houses.apart(async () => {
     await changeProfile(alpha, at(alpha), { phone: '+49 2' });
     await changeProfile(beta, at(beta), { lastName: 'Married' });
   });
@@ -77,8 +54,8 @@ test('two houses change different fields at once: both stay', async () => {
 
 test('two houses change the same field at once: the later one wins everywhere, and each house has both values in its action log (chosen)', async () => {
   const { alpha, beta } = pair;
-  const { at, places } = await everywhere();
-  await apart(async () => {
+  const { at, places } = await houses.everywhere();
+  await houses.apart(async () => {
     await changeProfile(alpha, at(alpha), { phone: 'earlier' });
     await changeProfile(beta, at(beta), { phone: 'later' });
   });
@@ -105,7 +82,7 @@ test('what was received is not passed on, and what is told twice has no second e
 
 test('what a house does not share stays: limits, offers, state and log-in', async () => {
   const { alpha, beta } = pair;
-  const { at, places } = await everywhere();
+  const { at, places } = await houses.everywhere();
   const account = await beta.records.signedIn('GUIDE', { guideId: at(beta) });
   await changeProfile(alpha, at(alpha), { active: false, offerIds: [await alpha.records.offer()], email: 'new@example.org' });
   await agreed(places);
@@ -170,7 +147,7 @@ describe('when a coupling begins', () => {
 
 test('when a coupling ends, profile values stay (chosen), and are this house’s own from then on', async () => {
   const { alpha, beta } = pair;
-  const { at } = await everywhere();
+  const { at } = await houses.everywhere();
   await changeProfile(gamma, at(gamma), { phone: 'of gamma' });
   await until(async () => (await profileAt(alpha, at(alpha))).phone === 'of gamma' && (await profileAt(beta, at(beta))).phone === 'of gamma');
   for (const house of [alpha, beta, gamma]) {
@@ -190,7 +167,7 @@ describe('bank data', () => {
 
   test('leave the house while the guide lets them, go no further when he does not, and are in the log without their number', async () => {
     const { alpha, beta } = pair;
-    const { at, places } = await everywhere();
+    const { at, places } = await houses.everywhere();
     const iban = async () => Promise.all(places.map(async ([house, guideId]) => (await profileAt(house, guideId)).iban));
     const { token } = await alpha.records.signedIn('GUIDE', { guideId: at(alpha) });
     await changeProfile(alpha, at(alpha), { bankData: ACCOUNT, phone: 'one' }, token);

@@ -1,41 +1,19 @@
-import { connectInstances } from '../../../scripts/operator/connect.js';
 import { Cleanup } from '../../testkit/cleanup.js';
-import { until } from '../../testkit/until.js';
-import { coupleGuide, openPair, openReplicatingHouse, type Pair, type ReplicatingHouse } from './support/houses.js';
-import { agreed, changeRule } from './support/profiles.js';
+import { coupleGuide, type Pair, type ReplicatingHouse } from './support/houses.js';
+import { agreed, changeRule, ThreeHouses } from './support/profiles.js';
 
 /* Availability rules are made, changed and deleted in any house of a guide, and are the same in all of them after quiet. */
 
 const cleanup = new Cleanup();
 afterAll(() => cleanup.run());
 
+let houses: ThreeHouses;
 let pair: Pair;
 let gamma: ReplicatingHouse;
 beforeAll(async () => {
-  pair = await openPair(cleanup);
-  gamma = await openReplicatingHouse(cleanup, 'gamma');
-  for (const house of [pair.alpha, pair.beta]) await connectInstances(house.operator, gamma.operator);
+  houses = await ThreeHouses.open(cleanup);
+  ({ pair, gamma } = houses);
 });
-
-type Places = readonly (readonly [ReplicatingHouse, string])[];
-
-async function everywhere(): Promise<{ at: (house: ReplicatingHouse) => string; places: Places }> {
-  const { alpha, beta } = pair;
-  const { ids } = await coupleGuide(alpha, beta);
-  const third = await coupleGuide(alpha, gamma, { alpha: ids['alpha'] });
-  await coupleGuide(beta, gamma, { beta: ids['beta'], gamma: third.ids['gamma'] });
-  const places = [[alpha, ids['alpha'] ?? ''], [beta, ids['beta'] ?? ''], [gamma, third.ids['gamma'] ?? '']] as const;
-  await agreed(places);
-  return { at: (house) => places.find(([each]) => each === house)?.[1] ?? '', places };
-}
-
-async function apart(work: () => Promise<void>): Promise<void> {
-  const { alpha, beta } = pair;
-  await alpha.operator.changeLink('beta', 'suspend');
-  await work();
-  await alpha.operator.changeLink('beta', 'resume');
-  await until(async () => (await beta.records.query(`select 1 from link where partner_code = 'alpha' and suspended_there`)).length === 0);
-}
 
 const RULE = { startTime: '09:00', durationMinutes: 180, rrule: 'FREQ=WEEKLY;BYDAY=MO,WE', validFrom: '2027-01-04', skipsHolidays: true };
 
@@ -55,7 +33,7 @@ const logged = (house: ReplicatingHouse, id: string | undefined) =>
 
 test('a rule made in one house is in all of them, with its origin’s zone and holidays; edited in the second, deleted in the first', async () => {
   const { alpha, beta } = pair;
-  const { at, places } = await everywhere();
+  const { at, places } = await houses.everywhere();
   await alpha.records.query(`insert into holiday (date, name) values ('2027-05-17', 'Whit Monday') on conflict do nothing`);
   const made = await changeRule(alpha, 'createAvailabilityRule', { guideId: at(alpha), ...RULE });
   await agreed(places);
@@ -74,11 +52,11 @@ test('a rule made in one house is in all of them, with its origin’s zone and h
 
 test('two houses change a rule at once: the later one wins in all three, and both have both in their action logs (chosen)', async () => {
   const { alpha, beta } = pair;
-  const { at, places } = await everywhere();
+  const { at, places } = await houses.everywhere();
   const made = await changeRule(alpha, 'createAvailabilityRule', { guideId: at(alpha), ...RULE });
   await agreed(places);
   const [ours, theirs] = [await rowOf(alpha, made?.id), await rowOf(beta, made?.id)];
-  await apart(async () => {
+  await houses.apart(async () => {
     await changeRule(alpha, 'updateAvailabilityRule', { ruleId: made?.id, expectedVersion: ours?.['version'], startTime: '11:00' });
     await changeRule(beta, 'updateAvailabilityRule', { ruleId: made?.id, expectedVersion: theirs?.['version'], startTime: '12:00' });
   });
@@ -91,11 +69,11 @@ test('two houses change a rule at once: the later one wins in all three, and bot
 
 test('an edit that is later than a deletion it did not know of brings the rule back', async () => {
   const { alpha, beta } = pair;
-  const { at, places } = await everywhere();
+  const { at, places } = await houses.everywhere();
   const made = await changeRule(alpha, 'createAvailabilityRule', { guideId: at(alpha), ...RULE });
   await agreed(places);
   const [ours, theirs] = [await rowOf(alpha, made?.id), await rowOf(beta, made?.id)];
-  await apart(async () => {
+  await houses.apart(async () => {
     await changeRule(alpha, 'deleteAvailabilityRule', { ruleId: made?.id, expectedVersion: ours?.['version'] });
     await changeRule(beta, 'updateAvailabilityRule', { ruleId: made?.id, expectedVersion: theirs?.['version'], durationMinutes: 60 });
   });
@@ -105,11 +83,11 @@ test('an edit that is later than a deletion it did not know of brings the rule b
 
 test('new holidays of the origin and a change of the rule elsewhere do not touch one another', async () => {
   const { alpha, beta } = pair;
-  const { at, places } = await everywhere();
+  const { at, places } = await houses.everywhere();
   const made = await changeRule(alpha, 'createAvailabilityRule', { guideId: at(alpha), ...RULE });
   await agreed(places);
   const theirs = await rowOf(beta, made?.id);
-  await apart(async () => {
+  await houses.apart(async () => {
     const set = await alpha.api.query<{ setHolidays: { __typename: string } }>(
       'mutation { setHolidays(input: { year: 2028, holidays: [{ date: "2028-01-06", name: "Epiphany" }] }) { __typename } }',
       {},
@@ -142,7 +120,7 @@ test('when a coupling begins, each side’s rules go to the other; when it ends,
 
 test('individual entries and absences do not travel', async () => {
   const { alpha, beta } = pair;
-  const { at, places } = await everywhere();
+  const { at, places } = await houses.everywhere();
   await alpha.records.query(`insert into individual_availability (id, guide_id, start_at, end_at, available, note) values (gen_random_uuid(), $1, '2027-01-04T08:00Z', '2027-01-04T09:00Z', true, 'here')`, [at(alpha)]);
   await alpha.records.query(`insert into absence (id, guide_id, start_at, end_at, reason, created_at) values (gen_random_uuid(), $1, '2027-01-04T08:00Z', '2027-01-04T09:00Z', 'ill', now())`, [at(alpha)]);
   await changeRule(alpha, 'createAvailabilityRule', { guideId: at(alpha), ...RULE });

@@ -1,6 +1,8 @@
+import { connectInstances } from '../../../../scripts/operator/connect.js';
+import type { Cleanup } from '../../../testkit/cleanup.js';
 import { until } from '../../../testkit/until.js';
 import { change, type Rule } from '../../instance/support/availability-api.js';
-import type { ReplicatingHouse } from './houses.js';
+import { coupleGuide, openPair, openReplicatingHouse, type Pair, type ReplicatingHouse } from './houses.js';
 
 export interface ProfileRow {
   first_name: string;
@@ -61,4 +63,39 @@ export async function agreed(places: readonly (readonly [ReplicatingHouse, strin
   }, timeoutMs).catch(async (error: unknown) => {
     throw new Error(`they do not agree:\n${seen.join('\n')}\n${JSON.stringify(await Promise.all(places.map(([house]) => waitingAt(house))))}`, { cause: error });
   });
+}
+
+/** Three houses, each linked with both others, in which guides are one. */
+export class ThreeHouses {
+  private constructor(
+    readonly pair: Pair,
+    readonly gamma: ReplicatingHouse,
+  ) {}
+
+  static async open(cleanup: Cleanup): Promise<ThreeHouses> {
+    const pair = await openPair(cleanup);
+    const gamma = await openReplicatingHouse(cleanup, 'gamma');
+    for (const house of [pair.alpha, pair.beta]) await connectInstances(house.operator, gamma.operator);
+    return new ThreeHouses(pair, gamma);
+  }
+
+  /** A guide of all three houses, coupled by pairs, after quiet. */
+  async everywhere(): Promise<{ at: (house: ReplicatingHouse) => string; places: readonly (readonly [ReplicatingHouse, string])[] }> {
+    const { alpha, beta } = this.pair;
+    const { ids } = await coupleGuide(alpha, beta);
+    const third = await coupleGuide(alpha, this.gamma, { alpha: ids['alpha'] });
+    await coupleGuide(beta, this.gamma, { beta: ids['beta'], gamma: third.ids['gamma'] });
+    const places = [[alpha, ids['alpha'] ?? ''], [beta, ids['beta'] ?? ''], [this.gamma, third.ids['gamma'] ?? '']] as const;
+    await agreed(places);
+    return { at: (house) => places.find(([each]) => each === house)?.[1] ?? '', places };
+  }
+
+  /** What is done in several houses before alpha and beta hear of each other. */
+  async apart(work: () => Promise<void>): Promise<void> {
+    const { alpha, beta } = this.pair;
+    await alpha.operator.changeLink('beta', 'suspend');
+    await work();
+    await alpha.operator.changeLink('beta', 'resume');
+    await until(async () => (await beta.records.query(`select 1 from link where partner_code = 'alpha' and suspended_there`)).length === 0);
+  }
 }
