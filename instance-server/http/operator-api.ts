@@ -8,14 +8,13 @@ import { publish } from '../platform/events/events.js';
 import { knownTimeZone } from '../platform/time.js';
 import { peekToken, TokenError } from '../platform/tokens.js';
 import { checkCurrency, checkEmail, checkLanguage, checkOptionalText, checkText } from '../platform/validation.js';
-import { runSyncCommand, syncCommands } from './operator-sync.js';
+import { partnerCode as code, runSyncCommand, syncCommands } from './operator-sync.js';
 
 /** Life of an operator's signed call, seconds. */
 const OPERATOR_TOKEN_SECONDS = 60;
 
 /** Shown to people as a link, or called: nothing but the web. */
 const webUrl = z.url({ protocol: /^https?$/ }).max(500);
-const code = z.string().regex(/^[a-z0-9-]{1,32}$/);
 const offer = z.strictObject({
   linkId: z.uuid(),
   code,
@@ -161,7 +160,7 @@ export class OperatorApi {
       case 'sync/retry':
       case 'sync/resync':
       case 'sync/inspect':
-        return runSyncCommand(this.instance.replication.service, command, input);
+        return runSyncCommand(this.instance, command, input);
       case 'couplings/list':
         return couplingLifeCycle.list((input as Input<'couplings/list'>).partner);
       case 'couplings/pause':

@@ -13,7 +13,8 @@ import type { DemoSettings } from './settings.js';
 /** Where everything is; what `demo.json` holds. */
 export interface DemoDescription {
   gateway: { http: string; ws: string };
-  instances: { code: string; http: string; ws: string; linkedTo: string[] }[];
+  /** `pid`: of the house's server, for whoever wants to see what happens without it. */
+  instances: { code: string; http: string; ws: string; pid: number; linkedTo: string[] }[];
   accounts: DemoAccount[];
 }
 
@@ -97,7 +98,7 @@ export async function startDemo(settings: DemoSettings, running: Running, progre
   const instances = await allSettled(
     houses.map(async ({ house, server, operator }) => {
       const { http, ws } = addressesOf(server.url);
-      return { code: house.code, http, ws, linkedTo: await openLinksOf(operator) };
+      return { code: house.code, http, ws, pid: server.process.child.pid ?? 0, linkedTo: await openLinksOf(operator) };
     }),
   );
   const description: DemoDescription = { gateway: addressesOf(gateway.url), instances, accounts: season.accounts };

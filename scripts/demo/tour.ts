@@ -54,7 +54,7 @@ export async function askForCalendar({ gateway, accounts }: DemoDescription, now
   const login = `mutation { login(input: {instance: "${instance}", email: "${email}", password: "${password}", role: GUIDE}) { ... on LoginPayload { accessToken } } }`;
   const start = now.toISOString().slice(0, 10);
   const end = new Date(now.getTime() + DAYS_AHEAD * DAY_MS).toISOString().slice(0, 10);
-  const query = `{ me { guide { displayName calendar(range: {start: "${start}T00:00:00Z", end: "${end}T00:00:00Z"}) { start end origin offerTitle instance { code } details { customer { name } partySize } } } } }`;
+  const query = `{ me { guide { displayName calendar(range: {start: "${start}T00:00:00Z", end: "${end}T00:00:00Z"}) { start end origin offerTitle replicaAge instance { code } details { customer { name } partySize } } } } }`;
   const bodies = { login: JSON.stringify({ query: login }), query: JSON.stringify({ query }) };
 
   const curl = `curl -s ${gateway.http} -H 'content-type: application/json'`;
@@ -106,10 +106,10 @@ function shortened(answer: unknown): string[] {
 /** What is printed when the demo is ready. */
 export function describe(description: DemoDescription, sample: Sample, folder: string, season: { today: string; now: Date }): string {
   const { gateway, instances, accounts } = description;
-  const houses = instances.map(({ code, http, linkedTo }) => {
+  const houses = instances.map(({ code, http, pid, linkedTo }) => {
     const house = HOUSES.find((candidate) => candidate.code === code);
     const links = linkedTo.length > 0 ? `linked to ${linkedTo.join(', ')}` : 'linked to nobody';
-    return `  ${code.padEnd(7)}  ${http}  ${links.padEnd(23)}  ${house?.name}, ${house?.city} (${house?.timeZone})`;
+    return `  ${code.padEnd(7)}  ${http}  process ${String(pid).padEnd(7)}  ${links.padEnd(23)}  ${house?.name}, ${house?.city} (${house?.timeZone})`;
   });
   const coupled = Map.groupBy(
     PEOPLE.filter((person) => person.houses.length > 1),

@@ -245,13 +245,24 @@ export class OperatorClient {
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown reason';
   const cause = error.cause as NodeJS.ErrnoException | undefined;
-  return cause?.code ?? (error.name === 'TimeoutError' ? `no answer within ${TIME_LIMIT_MS / 1000} s` : error.message);
+  return cause?.code ?? cause?.message ?? (error.name === 'TimeoutError' ? `no answer within ${TIME_LIMIT_MS / 1000} s` : error.message);
 }
 
 const UNAUTHENTICATED_HINTS: Readonly<Record<string, string>> = {
   TOKEN_INVALID: 'it does not accept this key; its public half must stand in OPERATOR_PUBLIC_KEYS of the instance, and the clocks must agree',
   TOKEN_EXPIRED: 'the call came too late; compare the clocks of this machine and the instance',
   TOKEN_REVOKED: 'the call was seen before',
+};
+
+/** What an operator makes of a refusal that names a member of the call. */
+const REFUSAL_HINTS: Readonly<Record<string, string>> = {
+  'NOT_FOUND partner': 'it has no living link with a house of this code; `link list` shows them all',
+  'NOT_FOUND answer.linkId': 'it has proposed no link that this answers',
+  'NOT_FOUND offer.linkId': 'it has no active link that this key is for',
+  'NOT_FOUND couplingId': 'it has no such coupling over this link; `coupling list <partner>` shows them',
+  'NOT_FOUND input.couplingId': 'it has no such coupling; `coupling list <partner>` shows them',
+  'NOT_FOUND guideId': 'it has no guide of this id who is coupled over this link; `coupling list <partner>` shows them',
+  'ALREADY_EXISTS partner': 'it has a living link with this house already; `link list` shows it',
 };
 
 const problem = z.object({ field: z.string(), reason: z.string() });
@@ -261,6 +272,6 @@ function refusal(instance: string, status: number, answer: Record<string, unknow
   const said = typeof answer['message'] === 'string' ? answer['message'] : undefined;
   const problems = z.array(problem).safeParse(answer['problems']).data?.map(({ field, reason }) => `${field || 'input'}: ${reason}`);
   const hint = status === 401 ? UNAUTHENTICATED_HINTS[String(answer['reason'])] : undefined;
-  const text = hint ?? said ?? (problems && problems.length > 0 ? problems.join('; ') : status >= 500 ? 'something went wrong there; its log says more' : 'no reason given');
+  const text = hint ?? REFUSAL_HINTS[`${code} ${String(answer['field'])}`] ?? said ?? (problems && problems.length > 0 ? problems.join('; ') : status >= 500 ? 'something went wrong there; its log says more' : 'no reason given');
   return new OperatorRefusal(instance, status, code, `${instance} refused (${code}): ${text}`, answer);
 }

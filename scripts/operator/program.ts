@@ -44,7 +44,8 @@ export function buildProgram(streams: Streams): Command {
     .addOption(new Option('--instance <url>', 'address of the instance').argParser(httpUrl).env('LOTSE_INSTANCE'))
     .addOption(new Option('--key <file>', 'private key of the operator, a JWK made by `keygen`').env('LOTSE_OPERATOR_KEY'))
     .option('--json', 'print results as JSON on standard output and errors as JSON on standard error')
-    // Both are handed down to the commands made below.
+    // These are handed down to the commands made below.
+    .configureHelp({ showGlobalOptions: true })
     .configureOutput({ writeOut: streams.out, writeErr: streams.err })
     .exitOverride()
     .showHelpAfterError('(--help explains every command)')
@@ -57,7 +58,8 @@ export function buildProgram(streams: Streams): Command {
   const print = (result: object, human: string): void => streams.out(`${program.opts<GlobalOptions>().json ? JSON.stringify(result, null, 2) : human}\n`);
   const warn = (message: string): void => streams.err(`Warning: ${message}\n`);
 
-  const open = async (url = program.opts<GlobalOptions>().instance, keyFile = program.opts<GlobalOptions>().key): Promise<OperatorClient> => {
+  // A variable that is set to nothing is one that is not set.
+  const open = async (url = program.opts<GlobalOptions>().instance, keyFile = program.opts<GlobalOptions>().key || undefined): Promise<OperatorClient> => {
     if (url === undefined) throw new UsageError('Say which instance: --instance <url> or LOTSE_INSTANCE.');
     if (keyFile === undefined) throw new UsageError('Name your private key: --key <file> or LOTSE_OPERATOR_KEY. `keygen` makes one.');
     return new OperatorClient(url, await readSigningKey(keyFile, warn));
@@ -145,7 +147,8 @@ function addSettings(program: Command, open: Open, print: Print): void {
     });
 }
 
-async function offerFrom(file: string): Promise<LinkOffer> {
+/** @param printedBy the commands that print what is asked for */
+async function offerFrom(file: string, printedBy = '`link propose` or `link accept`'): Promise<LinkOffer> {
   let content: string;
   try {
     content = file === '-' ? await readAll(process.stdin) : await readFile(file, 'utf8');
@@ -155,7 +158,7 @@ async function offerFrom(file: string): Promise<LinkOffer> {
   try {
     return linkOffer.parse(JSON.parse(content)) as LinkOffer;
   } catch {
-    throw new UsageError(`${file === '-' ? 'Standard input' : file} holds no offer; it is what \`link propose\` or \`link accept\` printed.`);
+    throw new UsageError(`${file === '-' ? 'Standard input' : file} holds no offer; it is what ${printedBy} printed.`);
   }
 }
 
@@ -247,7 +250,7 @@ function addLinks(program: Command, open: Open, print: Print): void {
     .argument('<file>', 'what `link renew` printed there; `-` reads standard input')
     .addHelpText('after', details(`${NEEDS_KEY}; there is an active link with the partner; you have compared the key with its sender.`, 'link pin renewed.json --instance http://127.0.0.1:4102'))
     .action(async (file: string) => {
-      const pinned = await (await open()).pinLinkKey(await offerFrom(file));
+      const pinned = await (await open()).pinLinkKey(await offerFrom(file, '`link renew`'));
       print(pinned, `The link with ${pinned.partnerCode} is ${linkState(pinned)}, with the renewed key.`);
     });
   link
@@ -259,8 +262,9 @@ function addLinks(program: Command, open: Open, print: Print): void {
     .option('--name <name>', 'what the house is called')
     .addHelpText('after', details(`${NEEDS_KEY}; there is a living link with the partner.`, 'link move vienna --endpoint http://127.0.0.1:4112 --instance http://127.0.0.1:4101'))
     .action(async (partner: string, to: { endpoint?: string; url?: string; name?: string }) => {
+      if (Object.keys(to).length === 0) throw new UsageError('Nothing to change; --help lists what can.');
       const moved = await (await open()).moveLink(partner, to);
-      print(moved, `${partner} is reached at ${moved.partnerEndpoint} now.`);
+      print(moved, `${moved.partnerName} (${partner}) is reached at ${moved.partnerEndpoint}; its front end is ${moved.partnerUrl}.`);
     });
   link
     .command('connect')

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { z } from 'zod';
 import { details, NEEDS_KEY, type Open, type Print } from './help.js';
-import { members, table } from './output.js';
+import { table } from './output.js';
 
 const status = z.looseObject({
   partner: z.string(),
@@ -12,21 +12,36 @@ const status = z.looseObject({
   lastContactAt: z.string().nullable(),
   lastError: z.string().nullable(),
   lastErrorAt: z.string().nullable(),
+  lastDigestAt: z.string().nullable(),
   lastDigestResult: z.string().nullable(),
   clockAlarm: z.boolean(),
+  assignments: z.record(z.string(), z.number()),
+  lostBookings: z.number(),
 });
 type Status = z.infer<typeof status>;
 
-const waiting = z.object({ partner: z.string(), waiting: z.number() });
-const inspection = z.looseObject({ couplings: z.array(z.record(z.string(), z.unknown())), waiting: z.array(z.record(z.string(), z.unknown())).optional(), copies: z.array(z.record(z.string(), z.unknown())).optional() });
+const waiting = z.looseObject({ partner: z.string(), state: z.string(), waiting: z.number() });
+type Waiting = z.infer<typeof waiting>;
+
+const rows = z.array(z.record(z.string(), z.unknown()));
+const inspection = z.looseObject({ couplings: rows, waiting: rows.optional(), copies: rows.optional() });
+
+const records = (count: number): string => `${count} ${count === 1 ? 'record waits' : 'records wait'}`;
+
+/** What becomes of what waits. */
+const prospect = ({ state, partner }: Waiting, going: string): string =>
+  ({ SUSPENDED: `the link is suspended and nothing is sent until it is resumed (\`link list\` says by whom)`, PROPOSED: `the link with ${partner} is not completed yet` })[state] ?? going;
 
 /** What waits for partners, how it goes, and what an operator may do about it. Gives the group, for what other files add to it. */
 export function addSync(program: Command, open: Open, print: Print): Command {
   const sync = program.command('sync').description('The exchange with linked instances: what waits, what was refused, whether copies are right.');
   sync
     .command('status')
-    .description('Prints for each link what waits and since when, the last word from the partner, the last error, and the last comparison of copies.')
-    .addHelpText('after', details(`${NEEDS_KEY}. A backlog that grows while there is no error: see docs/operations.md.`, 'sync status --instance http://127.0.0.1:4101'))
+    .description('Prints for each link what waits and since when, the last word from the partner, the last error, the last comparison of copies, and what stands against own bookings.')
+    .addHelpText(
+      'after',
+      `\nREFUSED is what the partner did not take, by reason. An error older than the last contact is over. TO CLEAR UP counts own assignments of guides coupled with the partner that are not verified (UNVERIFIED: the house that keeps the claims could not be asked; CONFLICT: the time is another house's) and bookings lost in a restore; staff see which under guideConflicts and lostBookings. --json has more. What to do about each: docs/operations.md.\n${details(`${NEEDS_KEY}.`, 'sync status --instance http://127.0.0.1:4101')}`,
+    )
     .action(async () => {
       const all = z.array(status).parse(await (await open()).call('sync/status'));
       print(all, statusTable(all));
@@ -38,7 +53,7 @@ export function addSync(program: Command, open: Open, print: Print): Command {
     .addHelpText('after', details(`${NEEDS_KEY}; there is a living link with the partner.`, 'sync retry vienna --instance http://127.0.0.1:4101'))
     .action(async (partner: string) => {
       const tried = waiting.parse(await (await open()).call('sync/retry', { partner }));
-      print(tried, `${tried.waiting} records wait for ${tried.partner}; they are tried now.`);
+      print(tried, `${records(tried.waiting)} for ${tried.partner}; ${prospect(tried, 'all of it is tried now')}.`);
     });
   sync
     .command('resync')
@@ -47,7 +62,7 @@ export function addSync(program: Command, open: Open, print: Print): Command {
     .addHelpText('after', details(`${NEEDS_KEY}; there is a living link with the partner.`, 'sync resync vienna --instance http://127.0.0.1:4101'))
     .action(async (partner: string) => {
       const begun = waiting.parse(await (await open()).call('sync/resync', { partner }));
-      print(begun, `${begun.waiting} records wait for ${begun.partner} now; \`sync status\` shows how they go.`);
+      print(begun, `${records(begun.waiting)} for ${begun.partner}; ${prospect(begun, '`sync status` shows how it goes')}.`);
     });
   sync
     .command('inspect')
@@ -59,15 +74,29 @@ export function addSync(program: Command, open: Open, print: Print): Command {
     .action(async (partner: string, given: { coupling?: string; guide?: string }) => {
       const of = { ...(given.coupling && { couplingId: given.coupling }), ...(given.guide && { guideId: given.guide }) };
       const found = inspection.parse(await (await open()).call('sync/inspect', { partner, ...of }));
-      const parts = [found.couplings, found.waiting, found.copies].filter((rows) => rows !== undefined);
-      print(found, parts.map((rows) => (rows.length === 0 ? '(none)' : rows.map((row) => members(row)).join('\n\n'))).join('\n\n---\n\n'));
+      const lists = [['Couplings', found.couplings], ['Waiting', found.waiting], ['Copies', found.copies]] as const;
+      print(found, lists.flatMap(([name, list]) => (list ? [`${name}:\n${list.length === 0 ? '(none)' : rowTable(list)}`] : [])).join('\n\n'));
     });
   return sync;
 }
 
+/** One line a row, under the names of its members. */
+function rowTable(list: readonly Record<string, unknown>[]): string {
+  const names = Object.keys(list[0] ?? {});
+  const heading = (name: string): string => name.replaceAll(/[A-Z]/g, ' $&').toUpperCase();
+  return table([names.map(heading), ...list.map((row) => names.map((name) => (row[name] === null ? '-' : String(row[name]))))]);
+}
+
+const SETTLED = new Set(['VERIFIED', 'NOT_NEEDED']);
+
+function toClearUp({ assignments, lostBookings }: Status): string {
+  const open = Object.entries(assignments).filter(([verification]) => !SETTLED.has(verification));
+  return [...open.map(([verification, count]) => `${count} ${verification}`), ...(lostBookings > 0 ? [`${lostBookings} lost`] : [])].join(', ') || '-';
+}
+
 function statusTable(all: readonly Status[]): string {
   if (all.length === 0) return 'No links in force.';
-  const rows = all.map((one) => [
+  const lines = all.map((one) => [
     one.partner,
     one.clockAlarm ? `${one.state}, CLOCKS DIFFER` : one.state,
     String(one.backlog),
@@ -75,7 +104,8 @@ function statusTable(all: readonly Status[]): string {
     one.refusals.map(({ kind, code, count }) => `${count} ${kind} ${code}`).join(', ') || '-',
     one.lastContactAt ?? 'never',
     one.lastError ? `${one.lastError} at ${one.lastErrorAt}` : '-',
-    one.lastDigestResult ?? '-',
+    one.lastDigestResult ? `${one.lastDigestResult} at ${one.lastDigestAt}` : '-',
+    toClearUp(one),
   ]);
-  return table([['PARTNER', 'STATE', 'WAITING', 'OLDEST', 'REFUSED', 'LAST CONTACT', 'LAST ERROR', 'LAST COMPARISON'], ...rows]);
+  return table([['PARTNER', 'STATE', 'WAITING', 'OLDEST', 'REFUSED', 'LAST CONTACT', 'LAST ERROR', 'LAST COMPARISON', 'TO CLEAR UP'], ...lines]);
 }

@@ -12,4 +12,10 @@ describe('docs/operations.md', () => {
     expect(settings.length).toBeGreaterThan(10);
     expect(settings.filter((name) => !manual.includes(`\`${name}\``))).toEqual([]);
   });
+
+  it.each(['instance-server/modules/replication/metrics.ts', 'instance-server/modules/claims/claim.metrics.ts'])('explains every metric of %s', (file) => {
+    const metrics = [...read(file).matchAll(/name: '(lotse_[a-z_]+)'/g)].map(([, name]) => name);
+    expect(metrics.length).toBeGreaterThan(1);
+    expect(metrics.filter((name) => !manual.includes(`\`${name}`))).toEqual([]);
+  });
 });

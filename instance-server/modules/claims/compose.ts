@@ -7,6 +7,7 @@ import type { ReplicatedKind } from '../replication/index.js';
 import type { SettingsStore } from '../settings/index.js';
 import { ClaimActions } from './claim.actions.js';
 import { ClaimDesk, type ClaimLimits } from './claim.desk.js';
+import { linkFigures } from './claim.figures.js';
 import { Claims } from './claim.gate.js';
 import { ClaimKind } from './claim.kind.js';
 import { ClaimMetrics } from './claim.metrics.js';
@@ -48,6 +49,7 @@ export function composeClaims({ database, directory, partners, events, settings,
     patience: new ClaimPatience(database, events),
     conflicts: new ConflictService(database, gate, audit),
     metrics: new ClaimMetrics(database, clock),
+    figures: () => linkFigures(database, clock, code),
     disputes: new DisputeService(database, audit),
   };
 }

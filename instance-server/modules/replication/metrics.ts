@@ -2,6 +2,12 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 import type { KnownLink } from '../links/index.js';
 import type { SyncStatus } from './sync.service.js';
 
+const seconds = (instant: Date | null): number | null => instant && instant.getTime() / 1000;
+
+const differing = ({ lastDigestResult }: SyncStatus): number => Number(/^DIFFERENT (\d+)$/.exec(lastDigestResult ?? '')?.[1] ?? 0);
+
+const isFailing = ({ lastErrorAt, lastContactAt }: SyncStatus): boolean => lastErrorAt !== null && (lastContactAt === null || lastErrorAt > lastContactAt);
+
 /** Numbers of the exchange with partners, by this process. */
 export class SyncMetrics {
   readonly #delivered = new Counter({ name: 'lotse_sync_delivered_total', help: 'Records delivered to a partner and acknowledged by it.', labelNames: ['partner', 'kind'], registers: [] });
@@ -16,12 +22,17 @@ export class SyncMetrics {
 
   /** `read` gives the state of all links when the numbers are asked for. */
   register(registry: Registry, read: () => Promise<SyncStatus[]>): void {
-    const gauges = [
-      { name: 'lotse_sync_backlog', help: 'Records that wait for a partner.', value: (status: SyncStatus) => status.backlog },
-      { name: 'lotse_sync_oldest_waiting_seconds', help: 'How long the oldest waiting record has waited.', value: (status: SyncStatus) => status.oldestWaitingSeconds ?? 0 },
-      { name: 'lotse_sync_clock_alarm', help: '1 while the clocks of a partner and of this instance differ too much.', value: (status: SyncStatus) => Number(status.clockAlarm) },
+    const gauges: { name: string; help: string; value: (status: SyncStatus) => number | null }[] = [
+      { name: 'lotse_sync_backlog', help: 'Records that wait for a partner.', value: (status) => status.backlog },
+      { name: 'lotse_sync_oldest_waiting_seconds', help: 'How long the oldest waiting record has waited.', value: (status) => status.oldestWaitingSeconds ?? 0 },
+      { name: 'lotse_sync_clock_alarm', help: '1 while the clocks of a partner and of this instance differ too much.', value: (status) => Number(status.clockAlarm) },
+      { name: 'lotse_sync_failing', help: '1 while the last attempt to reach a partner has failed.', value: (status) => Number(isFailing(status)) },
+      { name: 'lotse_sync_last_contact_timestamp_seconds', help: 'When a partner was last heard; none if never.', value: (status) => seconds(status.lastContactAt) },
+      { name: 'lotse_sync_last_comparison_timestamp_seconds', help: 'When copies were last compared with a partner; none if never.', value: (status) => seconds(status.lastDigestAt) },
+      { name: 'lotse_sync_different_couplings', help: 'Couplings whose copies at a partner were not what they should be at the last comparison.', value: differing },
+      { name: 'lotse_sync_lost_bookings', help: 'Bookings lost in a restore that a partner still holds and staff have not let go.', value: (status) => status.lostBookings },
     ];
-    // Asked for all together: one reading serves the three.
+    // Asked for all together: one reading serves them.
     let reading: Promise<SyncStatus[]> | undefined;
     const readOnce = (): Promise<SyncStatus[]> => {
       reading ??= read()
@@ -41,7 +52,10 @@ export class SyncMetrics {
           async collect() {
             const all = await readOnce();
             this.reset();
-            for (const status of all) this.set({ partner: status.partner }, value(status));
+            for (const status of all) {
+              const found = value(status);
+              if (found !== null) this.set({ partner: status.partner }, found);
+            }
           },
         }),
       );

@@ -27,6 +27,8 @@ export interface SyncStatus {
   lastErrorAt: Date | null;
   lastDigestAt: Date | null;
   lastDigestResult: string | null;
+  /** Bookings that this house lost in a restore, that the partner still holds, and that staff have not let go. */
+  lostBookings: number;
   incarnation: number;
   partnerIncarnation: number;
   partnerRelease: string | null;
@@ -54,6 +56,13 @@ export interface Inspection {
   copies?: { couplingId: string; recordId: string; incarnation: number; version: number; start: Date; end: Date; kind: string; ended: boolean; disputed: boolean; receivedAt: Date }[];
 }
 
+/** What waits for a partner after it was to be sent. SUSPENDED or PROPOSED: it rests until the link is in force. */
+export interface Waiting {
+  partner: string;
+  state: 'ACTIVE' | 'SUSPENDED' | 'PROPOSED';
+  waiting: number;
+}
+
 const ACTOR = { kind: 'OPERATOR' } as const;
 const MOST = 500;
 
@@ -78,6 +87,7 @@ export class SyncService {
           from (select kind, refused_code, count(*) from outbox where link_id = l.id and refused_code is not null group by 1, 2) r), '[]') as refusals,
         p.last_contact_at as "lastContactAt", p.complete_at as "completeAt", p.last_error as "lastError", p.last_error_at as "lastErrorAt",
         p.last_digest_at as "lastDigestAt", p.last_digest_result as "lastDigestResult",
+        (select count(*)::int from lost_booking b join coupling c on c.id = b.coupling_id where c.link_id = l.id and b.released_at is null) as "lostBookings",
         y.incarnation, p.partner_incarnation as "partnerIncarnation", p.partner_release as "partnerRelease",
         (p.last_error = 'CLOCK_SKEWED' and p.last_error_at > coalesce(p.last_contact_at, '-infinity'))
           or exists (select 1 from outbox o where o.link_id = l.id and o.refused_code = 'CLOCK_AHEAD') is true as "clockAlarm"
@@ -90,17 +100,16 @@ export class SyncService {
   }
 
   /** Tries at once what waits or was refused. */
-  async retry(partnerCode: string): Promise<{ partner: string; waiting: number }> {
+  async retry(partnerCode: string): Promise<Waiting> {
     const link = await this.#link(partnerCode);
     await outbox.retry(this.database.worker.sql, link.id);
     this.partners.forget(link);
     this.drains.wake(link.id, true);
-    const { waiting } = await this.#waiting(link);
-    return { partner: link.partnerCode, waiting };
+    return this.#waiting(link);
   }
 
   /** Everything goes to the partner again, and is compared then. What he holds already has no second effect there. */
-  async resync(partnerCode: string): Promise<{ partner: string; waiting: number }> {
+  async resync(partnerCode: string): Promise<Waiting> {
     const link = await this.#link(partnerCode);
     await this.database.worker.transaction(async (tx) => {
       await peers.lockGuides(tx, link.id);
@@ -109,7 +118,7 @@ export class SyncService {
     });
     this.digests.want(link.id);
     this.drains.wake(link.id, true);
-    return { partner: link.partnerCode, ...(await this.#waiting(link)) };
+    return this.#waiting(link);
   }
 
   async inspect(partnerCode: string, of: { couplingId?: string | undefined; guideId?: string | undefined }): Promise<Inspection> {
@@ -125,6 +134,7 @@ export class SyncService {
       where c.link_id = ${link.id} and (${couplingId}::uuid is null or c.id = ${couplingId}::uuid) and (${guideId}::uuid is null or c.guide_id = ${guideId}::uuid)
       group by c.id order by c.created_at, c.id limit ${MOST}`.execute(worker);
     if (!couplingId && !guideId) return { couplings };
+    if (couplings.length === 0) throw notFound(couplingId ? 'couplingId' : 'guideId');
     const ids = couplings.map((coupling) => coupling.couplingId);
     const { rows: waiting } = await sql<NonNullable<Inspection['waiting']>[number]>`
       select coupling_id as "couplingId", kind, record_id as "recordId", waiting_since as "waitingSince", attempts, refused_code as "refusedCode", retry_at as "retryAt"
@@ -135,9 +145,10 @@ export class SyncService {
     return { couplings, waiting, copies };
   }
 
-  async #waiting(link: KnownLink): Promise<{ waiting: number }> {
-    const { rows } = await sql<{ waiting: number }>`select count(*)::int as waiting from outbox where link_id = ${link.id}`.execute(this.database.worker.sql);
-    return { waiting: rows[0]?.waiting ?? 0 };
+  async #waiting({ id, partnerCode, isOpen, state }: KnownLink): Promise<Waiting> {
+    const { rows } = await sql<{ waiting: number }>`select count(*)::int as waiting from outbox where link_id = ${id}`.execute(this.database.worker.sql);
+    const rests = state === 'ACTIVE' ? 'SUSPENDED' : 'PROPOSED';
+    return { partner: partnerCode, state: isOpen ? 'ACTIVE' : rests, waiting: rows[0]?.waiting ?? 0 };
   }
 
   async #link(partnerCode: string): Promise<KnownLink> {

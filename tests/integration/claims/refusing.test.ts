@@ -34,6 +34,16 @@ test('with the keeper’s word the assignment is verified when it is committed',
   // Labels come in the order of the database's JSON.
   expect(metrics[0]).toContain('\nlotse_claims{state="VERIFIED",partner="beta"} 1\n');
   expect(metrics[1]).toContain('\nlotse_assignments{verification="VERIFIED"} 1\n');
+  // Per link, for operators: what the partner or this house keeps the claims to; the third house neither keeps nor claims any.
+  const shared = await shareGuide([alpha, beta, gamma]);
+  expect(verificationOf(await bookAt(beta, shared, 4, 6))).toBe('VERIFIED');
+  await quiet([alpha, beta, gamma]);
+  const statuses = await Promise.all([alpha, beta].map((house) => house.operator.call<{ partner: string; assignments: object; claims: object }[]>('sync/status')));
+  const figures = statuses.map((links) => links.map(({ partner, assignments, claims }) => ({ partner, assignments, claims })));
+  expect(figures).toEqual([
+    [{ partner: 'beta', assignments: {}, claims: { VERIFIED: 2 } }, { partner: 'gamma', assignments: {}, claims: {} }],
+    [{ partner: 'alpha', assignments: { VERIFIED: 2 }, claims: {} }, { partner: 'gamma', assignments: {}, claims: {} }],
+  ]);
 });
 
 test('against his word nothing is committed', async () => {
