@@ -217,7 +217,9 @@ function addLinks(program: Command, open: Open, print: Print): void {
       .addHelpText('after', details(`${NEEDS_KEY}; there is a living link with the partner.`, `link ${action} vienna --instance http://127.0.0.1:4101`))
       .action(async (partner: string) => {
         const changed = await (await open()).changeLink(partner, action);
-        print(changed, `The link with ${partner} is ${linkState(changed)}. The partner ${changed.partnerTold ? 'has been told' : 'could not be told'}.`);
+        // A link that was never completed has no address yet.
+        const untold = changed.partnerEndpoint === '' ? 'does not know of it' : 'could not be told yet; he is told again until he has heard';
+        print(changed, `The link with ${partner} is ${linkState(changed)}. The partner ${changed.partnerTold ? 'has been told' : untold}.`);
       });
   }
   link

@@ -245,4 +245,6 @@ test('a coupling and a link are ended for good', async () => {
   await until(async () => (await json<{ state: string }[]>(alpha, 'coupling', 'list', 'beta'))[0]?.state === 'ENDED');
   expect(await run(alpha, 'link', 'end', 'beta')).toBe('The link with beta is ENDED. The partner has been told.\n');
   expect(await run(beta, 'sync', 'status')).toBe('No links in force.\n');
+  await run(alpha, 'link', 'propose', 'gamma');
+  expect(await run(alpha, 'link', 'end', 'gamma')).toBe('The link with gamma is ENDED. The partner does not know of it.\n');
 });

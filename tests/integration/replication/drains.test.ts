@@ -57,8 +57,12 @@ test('a partner that is down: changes wait, the house works on, and all arrives 
   const metrics = await (await fetch(`${pair.beta.url}/metrics`)).text();
   expect(Number(/^lotse_sync_backlog\{partner="alpha"\} (\d+)$/m.exec(metrics)?.[1])).toBeGreaterThanOrEqual(2);
   expect(metrics).toMatch(/^lotse_sync_clock_alarm\{partner="alpha"\} 0$/m);
+  expect(metrics).toMatch(/^lotse_sync_failing\{partner="alpha"\} 1$/m);
+  expect(metrics).toMatch(/^lotse_sync_lost_bookings\{partner="alpha"\} 0$/m);
+  expect(Math.abs(Number(/^lotse_sync_last_contact_timestamp_seconds\{partner="alpha"\} (\S+)$/m.exec(metrics)?.[1]) - Date.now() / 1000)).toBeLessThan(60);
   await pair.alpha.start();
   await arrived();
+  expect(await (await fetch(`${pair.beta.url}/metrics`)).text()).toMatch(/^lotse_sync_failing\{partner="alpha"\} 0$/m);
 });
 
 test('several changes of one record while it waits are one delivery of what it is', async () => {
