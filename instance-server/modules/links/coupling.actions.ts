@@ -57,6 +57,8 @@ export class CouplingActions {
   }
 
   async #requested(tx: Tx, link: KnownLink, message: PartnerMessage<'couplings/request'>, now: Date): Promise<typeof DONE> {
+    // One after the other: what is counted holds, the same request at once is one, and none comes in over a link that has just ended.
+    if (!(await repository.lockLink(tx, link.id))) throw new PartnerCallError(403, 'LINK_NOT_OPEN');
     const known = await repository.find(tx, message.couplingId);
     if (known) {
       if (known.link_id !== link.id) throw new PartnerCallError(404, 'NOT_FOUND');

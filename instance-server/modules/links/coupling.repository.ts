@@ -24,6 +24,11 @@ export const couplingRepository = {
     await tx.selectFrom('guide').select('id').where('id', 'in', [...guideIds]).orderBy('id').forNoKeyUpdate().execute();
   },
 
+  /** Whether the link is in force, which it stays until the transaction has ended. */
+  async lockLink(tx: Tx, linkId: string): Promise<boolean> {
+    return (await tx.selectFrom('link').select('id').where('id', '=', linkId).where('state', '=', 'ACTIVE').forNoKeyUpdate().executeTakeFirst()) !== undefined;
+  },
+
   async ofGuides(tx: Tx, guideIds: readonly string[]): Promise<CouplingRow[]> {
     return tx
       .selectFrom('coupling')

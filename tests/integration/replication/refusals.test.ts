@@ -108,3 +108,18 @@ test('a call that comes twice is counted, and has no second effect', async () =>
   expect(await contents()).toEqual(before);
   expect((await counted()).get('mallory REPLAYED')).toBe((countedBefore.get('mallory REPLAYED') ?? 0) + 1);
 });
+
+test('requests for couplings: no more than two hundred wait, also of those that come at once; the same one at once is one', async () => {
+  const request = (id: string) => mallory.call('couplings/request', { couplingId: id, name: 'Somebody', coupledWith: [] });
+  await house.records.query(
+    `insert into coupling (id, link_id, state, requested_here, requested_name, created_at, updated_at) select gen_random_uuid(), $1, 'REQUESTED', false, 'Somebody', now(), now() from generate_series(1, 197)`,
+    [mallory.link.id],
+  );
+  const same = randomUUID();
+  expect((await Promise.all([same, same, same].map(request))).map(({ status }) => status)).toEqual([200, 200, 200]);
+  const answers = await Promise.all(Array.from({ length: 6 }, () => request(randomUUID())));
+  expect(answers.map(({ status }) => status).sort()).toEqual([200, 200, 429, 429, 429, 429]);
+  expect(answers.find(({ status }) => status === 429)?.body).toEqual({ code: 'TOO_MANY_REQUESTS' });
+  const waiting = `select count(*)::int as count from coupling where link_id = $1 and state = 'REQUESTED'`;
+  expect(await house.records.query(waiting, [mallory.link.id])).toEqual([{ count: 200 }]);
+});
