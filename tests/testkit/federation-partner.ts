@@ -58,6 +58,8 @@ export class FakePartner {
   /** Its assignments of every guide it is asked for. */
   entries: PartnerEntry[] = [];
   lie: Lie | undefined;
+  /** What it answers to calls of partners, by action, instead of what it would; one of another release. */
+  speak: ((action: string, said: Record<string, unknown>) => { status: number; body: Record<string, unknown> } | undefined) | undefined;
   readonly #sockets = new Set<Socket>();
   #delivered: { number: number; id: string | null } = { number: 0, id: null };
 
@@ -122,7 +124,9 @@ export class FakePartner {
     }
     this.received.push({ path, headers: request.headers, body });
     if (path !== '/federation') {
-      response.end(JSON.stringify(this.#hear(path, body)));
+      const answer = this.#hear(path, body);
+      const spoken = this.speak?.(path.replace('/partner/v1/', ''), answer) ?? { status: 200, body: answer };
+      response.writeHead(spoken.status).end(JSON.stringify(spoken.body));
       return;
     }
     const { lie } = this;
@@ -137,7 +141,7 @@ export class FakePartner {
   }
 
   /** Says that it has taken what is delivered, and remembers no more of it than the number. */
-  #hear(path: string, body: string): unknown {
+  #hear(path: string, body: string): Record<string, unknown> {
     const { number, id, incarnation } = JSON.parse(body) as { number: number; id: string; incarnation: number };
     if (path === '/partner/v1/sync/deliver') {
       this.#delivered = { number, id };

@@ -2,7 +2,7 @@ import type { Clock } from '../../platform/clock.js';
 import type { Database } from '../../platform/database/database.js';
 import { type KnownLink, type PartnerClient, PartnerRefusal } from '../links/index.js';
 import type { Memory } from './memory.js';
-import { heartbeat, type Heartbeat } from './messages.js';
+import { type Heartbeat, heartbeatAnswer } from './messages.js';
 import { peerRepository as peers } from './peer.repository.js';
 
 /** A partner that was not reached for this long since this process began is not waited for. */
@@ -94,7 +94,7 @@ export class Heartbeats {
     this.#met.set(link.id, { isOld, ...before, askedAt });
     try {
       const said: Heartbeat = await this.database.worker.snapshot((tx) => this.memory.say(tx, link));
-      const answer = heartbeat.parse(await this.partners.call(link, '/partner/v1/sync/heartbeat', { ...said }));
+      const answer = heartbeatAnswer.parse(await this.partners.call(link, '/partner/v1/sync/heartbeat', { ...said }));
       this.heard(link.id, await this.database.worker.transaction((tx) => this.memory.hear(tx, link, answer, this.clock.now())));
     } catch (error) {
       if (error instanceof PartnerRefusal && error.code === 'UNKNOWN_ACTION') {

@@ -33,6 +33,8 @@ export const itemRefused = z.object({ item: z.int().min(0).max(MAX_ITEMS), reaso
 
 const batchName = z.strictObject({ number: counter, id: z.uuid().nullable() });
 
+const seen = z.strictObject({ incarnation: counter, number: counter, id: z.uuid().nullable() });
+
 /** What one side of a link knows of the exchange; `sync/heartbeat` says it both ways, as message and as answer. */
 export const heartbeat = z.strictObject({
   /** Of the speaker as an origin. */
@@ -43,13 +45,16 @@ export const heartbeat = z.strictObject({
   sent: batchName,
   acked: counter,
   /** The batch applied last, and the greatest incarnation of the other side heard of. */
-  received: z.strictObject({ incarnation: counter, number: counter, id: z.uuid().nullable() }),
+  received: seen,
   /** Whether nothing waits at the speaker for the other side. */
   complete: z.boolean(),
   /** Whether the speaker has told the other side all its claims for which it has that side's word, since it knows its incarnation. */
   claimed: z.boolean().default(false),
 });
 export type Heartbeat = z.infer<typeof heartbeat>;
+
+/** The same as an answer: a partner of a later release may say more, which is ignored. */
+export const heartbeatAnswer = z.object({ ...heartbeat.shape, sent: z.object(batchName.shape), received: z.object(seen.shape) });
 
 /** Facts of `INCARNATION_UNKNOWN`: what the receiver has seen of the sender. */
 export const unknownIncarnation = z.object({ incarnation: counter, number: counter, id: z.uuid().nullable().catch(null) });
