@@ -13,6 +13,7 @@ create table "sync_peer" ("link_id" uuid not null, "sent_number" int not null de
 create table "foreign_booking" ("coupling_id" uuid not null, "id" uuid not null, "guide_id" uuid not null, "link_id" uuid not null, "incarnation" int not null, "version" int not null, "start_at" timestamptz(3) not null, "end_at" timestamptz(3) not null, "offer_title" varchar(200) null, "kind" varchar(16) not null, "ended" boolean not null default false, "received_at" timestamptz(3) not null, "ended_at" timestamptz(3) null, "disputed_at" timestamptz(3) null, primary key ("coupling_id", "id"));
 create index "foreign_booking_calendar" on "foreign_booking" ("guide_id", "start_at");
 create index "foreign_booking_link_id_index" on "foreign_booking" ("link_id");
+create index "foreign_booking_disputed" on "foreign_booking" ("id") where "disputed_at" is not null;
 
 alter table "sync_peer" add constraint "sync_peer_link_id_foreign" foreign key ("link_id") references "link" ("id") on update cascade on delete cascade;
 alter table "outbox" add constraint "outbox_link_id_foreign" foreign key ("link_id") references "link" ("id") on delete cascade;
@@ -47,6 +48,21 @@ end
 $$;
 revoke all on function outbox_put(uuid, uuid, text, uuid) from public;
 grant execute on function outbox_put(uuid, uuid, text, uuid) to lotse_app, lotse_worker;
+
+-- What is due for a link, in the order of its changes. Read along the index: the queue is empty most of the time, so statistics would have
+-- it believed short and sorted as a whole for each batch, which for a long one takes the square of its length.
+create function outbox_due(p_link uuid, p_kinds text[], p_while_paused text[], p_now timestamptz, p_limit int)
+returns table (coupling_id uuid, kind text, record_id uuid, seq bigint)
+language sql stable set search_path = pg_catalog, public set enable_sort = off set enable_bitmapscan = off set enable_hashjoin = off
+as $$
+  select o.coupling_id, o.kind, o.record_id, o.seq
+  from public.outbox o left join public.coupling c on c.id = o.coupling_id
+  where o.link_id = p_link and o.kind = any (p_kinds) and (o.retry_at is null or o.retry_at <= p_now)
+    and (not coalesce(c.paused_here or c.paused_there, false) or o.kind = any (p_while_paused))
+  order by o.seq limit p_limit
+$$;
+revoke all on function outbox_due(uuid, text[], text[], timestamptz, int) from public;
+grant execute on function outbox_due(uuid, text[], text[], timestamptz, int) to lotse_worker;
 
 -- Whoever changes an assignment, by whatever path: its couplings hear of it. Callers hold the guide's row lock, as does whoever
 -- activates a coupling, so that none of the two misses the other.

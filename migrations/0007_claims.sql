@@ -5,6 +5,7 @@ alter table "guide_assignment" add column "claim_version" int not null default 1
 alter table "settings" add column "unreachable_keeper" varchar(8) not null default 'ACCEPT';
 create table "claim" ("holder" varchar(32) not null, "id" uuid not null, "guide_id" uuid not null, "incarnation" int not null, "version" int not null, "start_at" timestamptz(3) null, "end_at" timestamptz(3) null, "state" varchar(16) not null, "claimed_at" timestamptz(3) not null, "changed_at" timestamptz(3) not null, primary key ("holder", "id"));
 create index "claim_guide_id_index" on "claim" ("guide_id");
+create index "claim_in_conflict" on "claim" ("guide_id") where "state" = 'CONFLICT';
 create table "assignment_dispute" ("coupling_id" uuid not null, "assignment_id" uuid not null, "disputed_at" timestamptz(3) not null, primary key ("coupling_id", "assignment_id"));
 create index "assignment_dispute_assignment_id_index" on "assignment_dispute" ("assignment_id");
 alter table "claim" add constraint "claim_guide_id_foreign" foreign key ("guide_id") references "guide" ("id");

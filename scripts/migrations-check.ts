@@ -12,7 +12,7 @@ const KNOWN_TO_MIGRATIONS_ALONE: readonly RegExp[] = [
   /^drop index "guide_request_open(_guide)?";$/,
   /^drop trigger if exists "booking_to_requests" on "booking";$/,
   /^drop function if exists "(booking_booking_to_requests_fn|booking_to_requests)"\(\);$/,
-  /^drop index "(link_living_partner|coupling_living_guide|guide_assignment_(open_booking|time)|settings_single_row)";$/,
+  /^drop index "(link_living_partner|coupling_living_guide|guide_assignment_(open_booking|time)|settings_single_row|claim_in_conflict|foreign_booking_disputed)";$/,
   /^alter table "guide_assignment" drop constraint "guide_assignment_no_overlap";$/,
   /^alter table "(availability_rule|individual_availability|absence)" drop constraint "(availability_rule_bounds|individual_availability_(no_overlap|interval)|absence_interval)";$/,
   /^alter table "(foreign_booking|sync_state)" drop constraint "(foreign_booking_interval|sync_state_single_row)";$/,
@@ -24,7 +24,7 @@ const KNOWN_TO_MIGRATIONS_ALONE: readonly RegExp[] = [
   /^drop function if exists "(coupling_coupling_state_to_outbox|coupling_coupling_purge|link_link_purge)_fn"\(\);$/,
   /^drop function if exists "(coupling_state_to_outbox|outbox_records_coupling|coupling_purge|link_purge|link_health)"\([a-z ,[\]]*\);$/,
   /^drop function if exists "(offer_offer_title_to_assignments|guide_assignment_assignment_to_outbox_(insert|update))_fn"\(\);$/,
-  /^drop function if exists "(calendar_entry|calendar_of_guides?|profile_of_guide|enqueue_job|foreign_times|foreign_bookings?_of_guide|outbox_put|assignment_to_outbox|offer_title_to_assignments)"\([a-z ,[\]]+\);$/,
+  /^drop function if exists "(calendar_entry|calendar_of_guides?|profile_of_guide|enqueue_job|foreign_times|foreign_bookings?_of_guide|outbox_(put|due)|assignment_to_outbox|offer_title_to_assignments)"\([a-z ,[\]]+\);$/,
   // Profiles and rules, by last writer.
   /^alter table "guide" drop constraint "guide_bank_data_whole";$/,
   /^drop trigger if exists "(shared_bank_data_to_outbox|rule_to_outbox|coupling_leaves|coupling_vouches_(insert|update)|profile_stamp_to_outbox_(insert|update))" on "(guide|availability_rule|coupling|profile_stamp)";$/,

@@ -33,7 +33,7 @@ export class ClaimActions {
       const [answer] = await this.desk.decide(tx, link, [claim], now);
       return { ...answer };
     } catch (error) {
-      throw error instanceof ItemRefusal ? new PartnerCallError(409, 'ITEM_REFUSED', { item: 0, reason: error.code }) : error;
+      throw error instanceof ItemRefusal ? new PartnerCallError(409, 'ITEM_REFUSED', { item: 0, reason: error.first.code }) : error;
     }
   }
 

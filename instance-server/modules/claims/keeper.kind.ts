@@ -39,7 +39,7 @@ export class KeeperKind implements ReplicatedKind<KeeperItem> {
     for (const [index, item] of items.entries()) {
       const guideId = couplings.get(item.couplingId)?.guideId ?? '';
       const own = await repository.keeperOf(tx, guideId);
-      if (item.epoch > own.epoch + MAX_EPOCH_STEP) throw new ItemRefusal(index, 'MALFORMED');
+      if (item.epoch > own.epoch + MAX_EPOCH_STEP) throw new ItemRefusal({ index, code: 'MALFORMED' });
       if (item.globalId === own.globalId) {
         const isLater = item.epoch > own.epoch || (item.epoch === own.epoch && item.keeper < (own.keeper ?? ''));
         if (isLater) await repository.setKeeper(tx, guideId, item.keeper, item.epoch, now);

@@ -162,7 +162,7 @@ export class RuleKind implements ReplicatedKind<RuleItem> {
       checkStamps(stampsOf(item), index, receipt, this.code);
       const row = held.get(item.recordId.toLowerCase());
       const another = row && (row.guide_id !== guideOf(item) || row.origin !== item.origin);
-      if (another || (item.holidays && giverOf(item.holidays.stamp) !== item.origin)) throw new ItemRefusal(index, 'NOT_YOURS');
+      if (another || (item.holidays && giverOf(item.holidays.stamp) !== item.origin)) throw new ItemRefusal({ index, code: 'NOT_YOURS' });
     }
     let isNew = false;
     const revived: number[] = [];
@@ -239,7 +239,7 @@ export class RuleKind implements ReplicatedKind<RuleItem> {
         count(*) filter (where r.origin <> ${link.partnerCode} and stamp_code(r.stamp) = ${this.code})::int as ours
       from availability_rule r where guide_id = any(${[...new Set(guides)]}::uuid[]) and not deleted group by guide_id`.execute(tx);
     const full = rows.find(({ partners, ours }) => partners > this.maxLiving || ours > MAX_GIVEN_BACK);
-    if (full) throw new ItemRefusal(revived[guides.lastIndexOf(full.guide_id)] ?? 0, 'LIMIT_EXCEEDED');
+    if (full) throw new ItemRefusal({ index: revived[guides.lastIndexOf(full.guide_id)] ?? 0, code: 'LIMIT_EXCEEDED' });
   }
 
   /** Under the guides' locks. The refusal undoes what was written. */
@@ -248,6 +248,6 @@ export class RuleKind implements ReplicatedKind<RuleItem> {
       select guide_id from availability_rule where guide_id = any(${[...new Set(items.map(guideOf))]}::uuid[])
       group by guide_id having count(*) > ${MAX_RULES}`.execute(tx);
     const [full] = rows;
-    if (full) throw new ItemRefusal(items.findLastIndex((item) => guideOf(item) === full.guide_id), 'LIMIT_EXCEEDED');
+    if (full) throw new ItemRefusal({ index: items.findLastIndex((item) => guideOf(item) === full.guide_id), code: 'LIMIT_EXCEEDED' });
   }
 }

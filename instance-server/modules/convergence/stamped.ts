@@ -10,8 +10,8 @@ export const stamp = z.string().max(64).refine((text) => parseStamp(text) !== un
  * everybody's until then.
  */
 export function checkStamps(stamps: readonly string[], index: number, { link, now }: Receipt, own: string): void {
-  if (stamps.some((given) => ![link.partnerCode, own].includes(giverOf(given)))) throw new ItemRefusal(index, 'NOT_YOURS');
-  if (stamps.some((given) => isTooFarAhead(given, now))) throw new ItemRefusal(index, 'CLOCK_AHEAD');
+  if (stamps.some((given) => ![link.partnerCode, own].includes(giverOf(given)))) throw new ItemRefusal({ index, code: 'NOT_YOURS' });
+  if (stamps.some((given) => isTooFarAhead(given, now))) throw new ItemRefusal({ index, code: 'CLOCK_AHEAD' });
 }
 
 /** The latest of them, or an empty text. */

@@ -25,7 +25,7 @@ export class PartnerCallError extends Error {
     readonly status: number,
     readonly code: PartnerFailure,
     /** Further facts for the sender's program; never content. */
-    readonly facts: Readonly<Record<string, string | number>> = {},
+    readonly facts: Readonly<Record<string, string | number | readonly (readonly [number, string])[]>> = {},
   ) {
     super(code);
   }

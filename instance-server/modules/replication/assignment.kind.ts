@@ -101,23 +101,23 @@ export class AssignmentKind implements ReplicatedKind<AssignmentItem> {
   }
 
   #checkReach(items: readonly AssignmentItem[], now: Date): void {
-    for (const [index, { start, end, ended }] of items.entries()) {
-      const [from, to] = [Date.parse(start), Date.parse(end)];
-      if (!ended && (to - from > MAX_LENGTH_MS || to > now.getTime() + HORIZON_MS)) throw new ItemRefusal(index, 'LIMIT_EXCEEDED');
-    }
+    const isTooFar = ({ start, end, ended }: AssignmentItem): boolean =>
+      !ended && (Date.parse(end) - Date.parse(start) > MAX_LENGTH_MS || Date.parse(end) > now.getTime() + HORIZON_MS);
+    ItemRefusal.throwFor(items.flatMap((item, index) => (isTooFar(item) ? [{ index, code: 'LIMIT_EXCEEDED' }] : [])));
   }
 
   /** Under the guides' locks. The refusal undoes what was written. */
   async #checkNumber(tx: Tx, { link, now }: Receipt, items: readonly AssignmentItem[], applied: readonly Applied[]): Promise<void> {
     const made = applied.filter(({ change }) => change === 'CREATED');
     if (made.length === 0) return;
-    const { rows } = await sql<{ guide_id: string }>`
-      select guide_id from foreign_booking
+    const { rows } = await sql<{ guide_id: string; beyond: number }>`
+      select guide_id, count(*)::int - ${this.maxLiving} as beyond from foreign_booking
       where guide_id = any(${[...new Set(made.map(({ guide_id }) => guide_id))]}::uuid[]) and link_id = ${link.id} and not ended and end_at > ${now}
       group by guide_id having count(*) > ${this.maxLiving}`.execute(tx);
-    const [full] = rows;
-    if (!full) return;
-    const last = made.findLast(({ guide_id }) => guide_id === full.guide_id);
-    throw new ItemRefusal(items.findIndex((item) => item.recordId === last?.id), 'LIMIT_EXCEEDED');
+    // As many of each guide's last ones as are too many.
+    const places = new Map(items.map((item, index) => [item.recordId.toLowerCase(), index]));
+    const placesOf = (guideId: string): number[] => made.filter((row) => row.guide_id === guideId).map(({ id }) => places.get(id) ?? 0).sort((one, other) => one - other);
+    const last = rows.flatMap(({ guide_id, beyond }) => placesOf(guide_id).slice(-beyond));
+    ItemRefusal.throwFor(last.map((index) => ({ index, code: 'LIMIT_EXCEEDED' })));
   }
 }

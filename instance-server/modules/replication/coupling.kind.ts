@@ -32,7 +32,7 @@ export class CouplingKind implements ReplicatedKind<CouplingItem> {
     const answers: unknown[] = [];
     for (const [index, item] of items.entries()) {
       const answer = await this.states.apply(tx, link, incarnation, item, now);
-      if (!answer) throw new ItemRefusal(index, 'COUPLING_UNKNOWN');
+      if (!answer) throw new ItemRefusal({ index, code: 'COUPLING_UNKNOWN' });
       answers.push(answer);
     }
     // What the partner refused for a coupling's sake may be due, also if nothing is new here: a pause he has taken back, say, of which
@@ -46,5 +46,7 @@ export class CouplingKind implements ReplicatedKind<CouplingItem> {
       const said = couplingItemAnswer.safeParse(answer).data;
       if (said) await this.states.answered(tx, link, item, said, this.clock.now());
     }
+    // The partner knows now how these stand here; what he refused before he knew is due.
+    await outbox.retry(tx, link.id, true);
   }
 }

@@ -65,10 +65,9 @@ export class Delivery {
   /** @throws the refusal where nothing can be done but to wait */
   async #answerRefusal(link: KnownLink, batch: Batch, refusal: PartnerRefusal): Promise<void> {
     if (refusal.code === 'ITEM_REFUSED') {
-      const refused = itemRefused.safeParse(refusal.facts);
-      const item = refused.success ? batch.items[refused.data.item] : undefined;
-      if (!refused.success || !item) throw refusal;
-      return this.#refused(link, batch, item, refused.data.reason);
+      const { data: refused } = itemRefused.safeParse(refusal.facts);
+      if (!refused || !batch.items[refused.item]) throw refusal;
+      return this.#refused(link, batch, [[refused.item, refused.reason], ...refused.others]);
     }
     if (refusal.code === 'INCARNATION_UNKNOWN') {
       const { data: received } = unknownIncarnation.safeParse(refusal.facts);
@@ -153,9 +152,9 @@ export class Delivery {
     for (const [kind, ofKind] of Map.groupBy(items, (item) => item.kind)) this.metrics.delivered(link, kind, ofKind.length);
   }
 
-  async #refused(link: KnownLink, { items, rows }: Batch, item: Item, reason: string): Promise<void> {
-    const row = rows[items.indexOf(item)] as WaitingRow;
-    await outbox.refuse(this.database.worker.sql, row, reason, this.clock.now());
-    this.metrics.refused(link.partnerCode, reason, 'out');
+  async #refused(link: KnownLink, { rows }: Batch, refused: readonly [place: number, reason: string][]): Promise<void> {
+    const known = refused.flatMap(([place, reason]) => (rows[place] ? [{ ...rows[place], reason }] : []));
+    await outbox.refuse(this.database.worker.sql, known, this.clock.now());
+    for (const { reason } of known) this.metrics.refused(link.partnerCode, reason, 'out');
   }
 }

@@ -33,16 +33,24 @@ export interface Receipt {
   couplings: ReadonlyMap<string, ReceivingCoupling>;
 }
 
-/**
- * An item that cannot be taken; the batch is not applied at all, and the sender sends the others again without it. `code` is stable
- * and travels; nothing of the item's content does.
- */
+/** One item of a batch and why it cannot be taken. `code` is stable and travels; nothing of the item's content does. */
+export interface RefusedItem {
+  index: number;
+  code: 'COUPLING_UNKNOWN' | 'COUPLING_ENDED' | 'COUPLING_PAUSED' | 'CLOCK_AHEAD' | 'LIMIT_EXCEEDED' | 'MALFORMED' | 'NOT_YOURS' | 'LATER';
+}
+
+/** Items that cannot be taken, as many as were found; the batch is not applied at all, and the sender sends the others again without them. */
 export class ItemRefusal extends Error {
   constructor(
-    readonly index: number,
-    readonly code: 'COUPLING_UNKNOWN' | 'COUPLING_ENDED' | 'COUPLING_PAUSED' | 'CLOCK_AHEAD' | 'LIMIT_EXCEEDED' | 'MALFORMED' | 'NOT_YOURS' | 'LATER',
+    readonly first: RefusedItem,
+    readonly others: readonly RefusedItem[] = [],
   ) {
-    super(code);
+    super(first.code);
+  }
+
+  /** @throws ItemRefusal where there is anything to refuse */
+  static throwFor([first, ...others]: readonly RefusedItem[]): void {
+    if (first) throw new ItemRefusal(first, others);
   }
 }
 
@@ -67,7 +75,7 @@ export interface ReplicatedKind<T extends Item = Item> {
   project(tx: Tx, link: KnownLink, records: readonly RecordName[]): Promise<T[]>;
   /**
    * Applies items of one batch, in their order, each at most once in effect. Gives one answer for each, or nothing.
-   * @throws ItemRefusal with the index within `items`
+   * @throws ItemRefusal with indexes within `items`
    */
   apply(tx: Tx, receipt: Receipt, items: readonly T[]): Promise<readonly unknown[] | undefined>;
   /**

@@ -27,10 +27,7 @@ export const outboxRepository = {
     const { rows } = await sql<WaitingRow & { waiting: number }>`
       select o.coupling_id as "couplingId", o.kind, o.record_id as "recordId", o.seq::text as seq,
         (select count(*)::int from (select 1 from outbox w where w.link_id = ${linkId} and w.kind = ${COPIED} limit ${limit + 1}) counted) as waiting
-      from outbox o left join coupling c on c.id = o.coupling_id
-      where o.link_id = ${linkId} and o.kind = any(${[...kinds]}::text[]) and (o.retry_at is null or o.retry_at <= ${now})
-        and (not coalesce(c.paused_here or c.paused_there, false) or o.kind = any(${[...whilePaused]}::text[]))
-      order by o.seq limit ${limit}`.execute(tx);
+      from outbox_due(${linkId}, ${[...kinds]}::text[], ${[...whilePaused]}::text[], ${now}, ${limit}) o`.execute(tx);
     return { rows: rows.map(({ couplingId, kind, recordId, seq }) => ({ couplingId, kind, recordId, seq })), waiting: rows[0]?.waiting ?? 0 };
   },
 
@@ -44,11 +41,18 @@ export const outboxRepository = {
   },
 
   /** Tried again later, more seldom each time: seconds at first, an hour at last. */
-  async refuse(tx: Tx, row: WaitingRow, code: string, now: Date): Promise<void> {
+  async refuse(tx: Tx, rows: readonly (WaitingRow & { reason: string })[], now: Date): Promise<void> {
     await sql`
-      update outbox set refused_code = ${code}, attempts = attempts + 1,
-        retry_at = ${now}::timestamptz + least(interval '1 hour', interval '1 second' * power(2, least(attempts, 12)))
-      where coupling_id = ${row.couplingId} and kind = ${row.kind} and record_id = ${row.recordId} and seq = ${row.seq}::bigint`.execute(tx);
+      update outbox o set refused_code = r.reason, attempts = o.attempts + 1,
+        retry_at = ${now}::timestamptz + least(interval '1 hour', interval '1 second' * power(2, least(o.attempts, 12)))
+      from (
+        select w.coupling_id, w.kind, w.record_id, k.reason
+        from outbox w
+        join jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as k("couplingId" uuid, kind text, "recordId" uuid, seq bigint, reason text)
+          on (w.coupling_id, w.kind, w.record_id, w.seq) = (k."couplingId", k.kind, k."recordId", k.seq)
+        order by w.coupling_id, w.kind, w.record_id for update of w skip locked
+      ) r
+      where o.coupling_id = r.coupling_id and o.kind = r.kind and o.record_id = r.record_id`.execute(tx);
   },
 
   /** What was refused is due again: somebody changed what it was refused for, or an operator wants it. */

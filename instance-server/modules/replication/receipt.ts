@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Tx } from '../../platform/database/database.js';
 import { type KnownLink, type PartnerAction, type PartnerActions, PartnerCallError } from '../links/index.js';
-import { type Item, ItemRefusal, type Receipt, type ReceivingCoupling, type ReplicatedKinds } from './kinds.js';
+import { type Item, ItemRefusal, type Receipt, type RefusedItem, type ReceivingCoupling, type ReplicatedKinds } from './kinds.js';
 import { type DeliverMessage, deliverMessage, type Heartbeat, heartbeat, itemHead } from './messages.js';
 import type { Memory } from './memory.js';
 import type { SyncMetrics } from './metrics.js';
@@ -53,7 +53,9 @@ export class SyncReceipt {
       return { number: message.number, answers };
     } catch (error) {
       if (!(error instanceof ItemRefusal)) throw error;
-      throw new PartnerCallError(409, 'ITEM_REFUSED', { item: error.index, reason: error.code });
+      const { first, others } = error;
+      const more = others.map(({ index, code }) => [index, code] as const);
+      throw new PartnerCallError(409, 'ITEM_REFUSED', { item: first.index, reason: first.code, ...(more.length > 0 && { others: more }) });
     }
   }
 
@@ -74,10 +76,10 @@ export class SyncReceipt {
     return raw.map((item, index) => {
       const head = itemHead.safeParse(item);
       const parsed = head.success ? this.kinds.get(head.data.kind)?.schema.safeParse(item) : undefined;
-      if (!parsed?.success) throw new ItemRefusal(index, 'MALFORMED');
+      if (!parsed?.success) throw new ItemRefusal({ index, code: 'MALFORMED' });
       const { kind, couplingId, recordId } = parsed.data;
       const name = `${kind} ${couplingId} ${recordId}`.toLowerCase();
-      if (seen.has(name)) throw new ItemRefusal(index, 'MALFORMED');
+      if (seen.has(name)) throw new ItemRefusal({ index, code: 'MALFORMED' });
       seen.add(name);
       return parsed.data;
     });
@@ -97,15 +99,16 @@ export class SyncReceipt {
   }
 
   #checkCouplings(items: readonly Item[], couplings: ReadonlyMap<string, ReceivingCoupling>): void {
-    for (const [index, item] of items.entries()) {
+    const refused = items.map((item): RefusedItem['code'] | undefined => {
       const kind = this.kinds.get(item.kind);
       const coupling = couplings.get(item.couplingId);
-      if (kind?.inAnyState) continue;
-      if (!coupling) throw new ItemRefusal(index, 'COUPLING_UNKNOWN');
-      if (coupling.state === 'ENDED' || coupling.state === 'DECLINED') throw new ItemRefusal(index, 'COUPLING_ENDED');
-      if (coupling.state !== 'ACTIVE' || coupling.guideId === null) throw new ItemRefusal(index, 'COUPLING_UNKNOWN');
-      if (coupling.paused && !kind?.whilePaused) throw new ItemRefusal(index, 'COUPLING_PAUSED');
-    }
+      if (kind?.inAnyState) return undefined;
+      if (!coupling) return 'COUPLING_UNKNOWN';
+      if (coupling.state === 'ENDED' || coupling.state === 'DECLINED') return 'COUPLING_ENDED';
+      if (coupling.state !== 'ACTIVE' || coupling.guideId === null) return 'COUPLING_UNKNOWN';
+      return coupling.paused && !kind?.whilePaused ? 'COUPLING_PAUSED' : undefined;
+    });
+    ItemRefusal.throwFor(refused.flatMap((code, index) => (code ? [{ index, code }] : [])));
   }
 
   /** Kind by kind in their order; refusals and answers name the place within the whole batch. */
@@ -117,7 +120,8 @@ export class SyncReceipt {
       const given = await kind
         .apply(tx, receipt, places.map((place) => items[place] as Item))
         .catch((error: unknown) => {
-          throw error instanceof ItemRefusal ? new ItemRefusal(places[error.index] ?? 0, error.code) : error;
+          if (error instanceof ItemRefusal) ItemRefusal.throwFor([error.first, ...error.others].map(({ index, code }) => ({ index: places[index] ?? 0, code })));
+          throw error;
         });
       for (const [index, answer] of given?.entries() ?? []) answers.push([places[index] ?? 0, answer]);
       this.metrics.applied(receipt.link, kind.kind, places.length);

@@ -129,7 +129,7 @@ test('what is said again is answered again; what is older is not heard, and the 
 test('a partner cannot claim more than so many times, longer or later than agreed', async () => {
   const guideId = await coupledGuide();
   for (let hour = 0; hour < LIMITS.number; hour += 1) await say(guideId, { from: 0, id: randomUUID(), version: 1, hours: [hour, hour + 1] });
-  const refused = { code: 'LIMIT_EXCEEDED', index: 0 };
+  const refused = { first: { code: 'LIMIT_EXCEEDED', index: 0 } };
   await expect(say(guideId, { from: 0, id: randomUUID(), version: 1, hours: [50, 51] })).rejects.toMatchObject(refused);
   expect(await say(guideId, { from: 1, id: randomUUID(), version: 1, hours: [50, 51] })).toEqual({ verdict: 'VERIFIED' });
   await expect(say(guideId, { from: 1, id: randomUUID(), version: 1, hours: [60, 60 + 31 * 24 + 1] })).rejects.toMatchObject(refused);
@@ -140,7 +140,7 @@ test('a claim of one guide cannot be made another’s', async () => {
   const [guideId, other] = [await coupledGuide(), await coupledGuide()];
   const id = randomUUID();
   await say(guideId, { from: 0, id, version: 1, hours: [1, 3] });
-  await expect(say(other, { from: 0, id, version: 2, hours: [1, 3] })).rejects.toMatchObject({ code: 'NOT_YOURS' });
+  await expect(say(other, { from: 0, id, version: 2, hours: [1, 3] })).rejects.toMatchObject({ first: { code: 'NOT_YOURS' } });
 });
 
 test('nothing is granted before the other houses were heard; what was granted before stays so', async () => {
@@ -149,7 +149,7 @@ test('nothing is granted before the other houses were heard; what was granted be
   await say(guideId, { from: 0, id, version: 1, hours: [1, 3] });
   const deaf = desk((linkId) => linkId !== partners[1]?.link.id);
   expect(await say(guideId, { from: 0, id, version: 1, hours: [1, 3] }, deaf)).toEqual({ verdict: 'VERIFIED' });
-  await expect(say(guideId, { from: 0, id: randomUUID(), version: 1, hours: [8, 9] }, deaf)).rejects.toMatchObject({ code: 'LATER' });
+  await expect(say(guideId, { from: 0, id: randomUUID(), version: 1, hours: [8, 9] }, deaf)).rejects.toMatchObject({ first: { code: 'LATER' } });
   // What was granted before is registered again at any time.
   expect(await say(guideId, { from: 0, id: randomUUID(), version: 1, hours: [10, 11], verified: true }, deaf)).toEqual({ verdict: 'VERIFIED' });
   expect(await say(guideId, { from: 1, id: randomUUID(), version: 1, hours: [8, 9] }, deaf)).toEqual({ verdict: 'VERIFIED' });

@@ -28,7 +28,7 @@ async function newSender(): Promise<void> {
 }
 
 const essence = async () => (await sender.copies(couplingId)).map(({ id, incarnation, version, start_at, offer_title, ended }) => ({ id, incarnation, version, start_at, offer_title, ended }));
-const refused = (item: number, reason: string) => ({ status: 409, body: { code: 'ITEM_REFUSED', item, reason } });
+const refused = (item: number, reason: string, ...others: [number, string][]) => ({ status: 409, body: { code: 'ITEM_REFUSED', item, reason, ...(others.length > 0 && { others }) } });
 const at = (hour: number) => ({ start: `2027-06-01T${String(hour).padStart(2, '0')}:00:00.000Z`, end: `2027-06-01T${String(hour + 1).padStart(2, '0')}:00:00.000Z` });
 
 test('a batch is taken whole and answered with its number', async () => {
@@ -143,6 +143,13 @@ describe('refused as a whole, with the place and the reason, and nothing applied
     expect(await other.copies(theirs.couplingId)).toMatchObject([{ version: 1, ended: false }]);
   });
 
+  test('several at once, each with its reason', async () => {
+    const ended = await sender.couple();
+    await house.records.query(`update coupling set state = 'ENDED' where id = $1`, [ended.couplingId]);
+    const batch = [assignment(randomUUID()), assignment(couplingId), assignment(ended.couplingId)];
+    expect(await sender.deliver(batch)).toEqual(refused(0, 'COUPLING_UNKNOWN', [2, 'COUPLING_ENDED']));
+  });
+
   test('a coupling that has ended, is not active yet, or is paused', async () => {
     for (const [change, reason] of [
       [`state = 'ENDED'`, 'COUPLING_ENDED'],
@@ -162,6 +169,9 @@ describe('refused as a whole, with the place and the reason, and nothing applied
     const items = [12, 13, 14].map((hour) => assignment(couplingId, at(hour)));
     expect((await sender.deliver(items)).status).toBe(200);
     expect(await sender.deliver([assignment(couplingId, at(16))])).toEqual(refused(0, 'LIMIT_EXCEEDED'));
+    // As many as are too many, all named at once, and not those that only change.
+    const more = [assignment(couplingId, at(16)), { ...items[1], version: 2 }, assignment(couplingId, at(18))];
+    expect(await sender.deliver(more)).toEqual(refused(0, 'LIMIT_EXCEEDED', [2, 'LIMIT_EXCEEDED']));
     // What is past takes no room, nor does another guide's.
     const second = await sender.couple();
     expect((await sender.deliver([assignment(couplingId, { start: '2020-01-01T12:00:00.000Z', end: '2020-01-01T13:00:00.000Z' }), assignment(second.couplingId)])).status).toBe(200);
@@ -173,7 +183,7 @@ describe('refused as a whole, with the place and the reason, and nothing applied
 describe('refused before it is looked at', () => {
   test.each<[string, Record<string, unknown>]>([
     ['no items', { items: [] }],
-    ['more than a hundred', { items: Array.from({ length: 101 }, () => ({})) }],
+    ['more than four hundred', { items: Array.from({ length: 401 }, () => ({})) }],
     ['no list', { items: {} }],
     ['number 0', { number: 0 }],
     ['an incarnation that is none', { incarnation: -1 }],
@@ -185,7 +195,7 @@ describe('refused before it is looked at', () => {
   });
 
   test('a body larger than the server takes', async () => {
-    expect(await sender.deliver([assignment(couplingId, { title: 'x'.repeat(120_000) })])).toEqual({ status: 413, body: { code: 'TOO_LARGE' } });
+    expect(await sender.deliver([assignment(couplingId, { title: 'x'.repeat(220_000) })])).toEqual({ status: 413, body: { code: 'TOO_LARGE' } });
   });
 
   test('a call that comes twice', async () => {
