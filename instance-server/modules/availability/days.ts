@@ -12,19 +12,36 @@ export const dayNumber = (date: string): DayNumber => Date.parse(`${date}T00:00:
 export const dateOf = (day: DayNumber): string => new Date(day * DAY_MS).toISOString().slice(0, 10);
 export const minutesOf = (time: string): number => Number(time.slice(0, 2)) * 60 + Number(time.slice(3, 5));
 
-/** Offsets of whole days, by zone and day; null for days near a change of clocks. Nothing in it is anybody's. */
-const offsets = new LRUCache<string, { ms: number } | { ms: null }>({ max: 50_000 });
+/** A time between two changes of clocks, as far back as it was asked for. */
+interface Steady {
+  start: number;
+  readonly end: number;
+  readonly offset: number;
+}
+
+/** By zone. Changes are slow to find, but they are two a year. Nothing in it is anybody's. */
+const steady = new LRUCache<string, Steady[]>({ max: 500 });
+
+function steadyAt(timeZone: string, instant: number): Steady {
+  const known = steady.get(timeZone) ?? [];
+  const found = known.find(({ start, end }) => start <= instant && instant < end);
+  if (found) return found;
+  const shown = Temporal.Instant.fromEpochMilliseconds(instant).toZonedDateTimeISO(timeZone);
+  const end = shown.getTimeZoneTransition('next')?.epochMilliseconds ?? Infinity;
+  let span = known.find((each) => each.end === end);
+  if (span) span.start = instant;
+  else {
+    span = { start: instant, end, offset: shown.offsetNanoseconds / 1_000_000 };
+    known.push(span);
+  }
+  steady.set(timeZone, known);
+  return span;
+}
 
 /** The zone's offset on this day, if clocks change neither on it nor on its neighbours. */
 function steadyOffset(timeZone: string, day: DayNumber): number | null {
-  const key = `${timeZone} ${day}`;
-  const known = offsets.get(key);
-  if (known) return known.ms;
-  const before = Temporal.Instant.fromEpochMilliseconds((day - 1) * DAY_MS).toZonedDateTimeISO(timeZone);
-  const change = before.getTimeZoneTransition('next');
-  const ms = !change || change.epochMilliseconds > (day + 3) * DAY_MS ? before.offsetNanoseconds / 1_000_000 : null;
-  offsets.set(key, { ms });
-  return ms;
+  const { end, offset } = steadyAt(timeZone, (day - 1) * DAY_MS);
+  return end > (day + 3) * DAY_MS ? offset : null;
 }
 
 /**
