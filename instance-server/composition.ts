@@ -107,7 +107,7 @@ export async function composeInstance(config: InstanceConfig, logger: Logger, cl
   const bookings = new BookingService({ database, audit, settings, assignments }, claims.gate);
   const requests = new RequestService(database, audit, new PlacingService(assignments));
   // A keeper that leaves hands its claims over.
-  const endings = new CouplingEndings(audit, (tx, couplingId, actor) => claims.keepers.leave(tx, couplingId, actor));
+  const endings = new CouplingEndings(audit, (tx, couplingId, actor) => claims.keepers.leave(tx, couplingId, actor), (guideId) => claims.keepers.handOver(guideId));
   const couplings = new CouplingService(database, directory, partners, audit, guides, endings, code);
   const couplingStates = new CouplingStates(directory, endings, audit, code);
   const couplingLifeCycle = new CouplingLifeCycle(database, directory, partners, endings, audit);

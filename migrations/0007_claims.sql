@@ -280,8 +280,9 @@ begin
     return null;
   end if;
   delete from public.assignment_dispute where coupling_id = new.id;
-  delete from public.claim where guide_id = new.guide_id and holder = v_partner;
   select claim_keeper into v_keeper from public.guide where id = new.guide_id;
+  -- Kept elsewhere from now on, they wait to be handed over.
+  delete from public.claim where guide_id = new.guide_id and holder = v_partner and v_keeper = v_own;
   if not exists (select 1 from public.coupling where guide_id = new.guide_id and state = 'ACTIVE') then
     -- Nobody is left whom this house could ask: it keeps its own.
     update public.guide set claim_keeper = v_own, keeper_epoch = keeper_epoch + 1 where id = new.guide_id;

@@ -28,7 +28,7 @@ export class ClaimUpkeep {
   /** Every few minutes. */
   async sweep(): Promise<void> {
     await this.directory.fresh();
-    await this.keepers.handOverAll();
+    await this.keepers.handOver();
     await this.keepers.elect();
     await this.checkAgain();
     await this.claimOwn();

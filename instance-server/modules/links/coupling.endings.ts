@@ -4,8 +4,10 @@ import type { Actor, AuditService } from '../audit/index.js';
 import { couplingRepository as repository, type CouplingRow } from './coupling.repository.js';
 import type { KnownLink } from './link.directory.js';
 
-/** What others do before a coupling ends, in its transaction, as worker: a keeper hands its claims over. */
+/** What others do before a coupling ends, in its transaction, as worker: a keeper names its successor. */
 export type BeforeEnd = (tx: Tx, couplingId: string, actor: Actor) => Promise<void>;
+/** And after the commit of an end that was wanted here, as far as it can be done at once: the claims are handed over. */
+export type AfterEnd = (guideId?: string) => Promise<void>;
 
 export const isOver = (row: CouplingRow): boolean => row.state === 'DECLINED' || row.state === 'ENDED';
 
@@ -18,6 +20,7 @@ export class CouplingEndings {
   constructor(
     private readonly audit: AuditService,
     private readonly beforeEnd: BeforeEnd,
+    private readonly afterEnd: AfterEnd,
   ) {}
 
   /** The row is locked and its guide's before it. A coupling that is over stays as it is. */
@@ -34,6 +37,11 @@ export class CouplingEndings {
     });
     await publish(tx, { kind: 'links' });
     return ended;
+  }
+
+  /** Of one guide or of all. Never fails: what could not be done now is done by time. */
+  async ended(guideId?: string): Promise<void> {
+    await this.afterEnd(guideId).catch(() => undefined);
   }
 
   /** With a link its couplings end. */

@@ -79,7 +79,7 @@ export class CouplingLifeCycle {
       const row = await this.#lock(tx, change, couplingId);
       return isOver(row) ? row : this.endings.end(tx, row, link, change.actor, change.now);
     });
-    await this.#tell(link, 'end', { couplingId });
+    await Promise.all([ended.guide_id && this.endings.ended(ended.guide_id), this.#tell(link, 'end', { couplingId })]);
     return ended;
   }
 

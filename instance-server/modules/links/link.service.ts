@@ -203,6 +203,8 @@ export class LinkService {
       const logged = { suspend: 'link.suspended', resume: 'link.resumed', end: 'link.ended' } as const;
       await this.#log(tx, logged[action], link.id, now, { partnerCode });
     });
+    // Of many guides it may take long.
+    if (action === 'end') void this.endings.ended();
     // It counts here at once, whether or not the partner hears of it now; his calls are refused from here on.
     const partnerTold =
       action === 'end'

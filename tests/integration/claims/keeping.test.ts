@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { createServer, type Socket } from 'node:net';
 import { Cleanup } from '../../testkit/cleanup.js';
 import { until } from '../../testkit/until.js';
 import { at } from '../instance/support/house.js';
@@ -52,6 +53,37 @@ test('a keeper that leaves hands its claims over to the house that stays, and al
   await until(async () => (await claimsAt(beta, guide, at(0))).join() === 'beta 1-2 VERIFIED,gamma 2-3 VERIFIED');
   expect(await verification(alpha, assignmentOf(booked[0] as Booked))).toBe('NOT_NEEDED');
 });
+
+test('a successor who does not answer holds up neither the end nor anybody who books the guide meanwhile', async () => {
+  const guide = await shareGuide(houses);
+  await bookAt(gamma, guide, 0, 1);
+  await quiet(houses);
+  const port = beta.server.port;
+  await beta.stop();
+  // It takes the call and says nothing.
+  const sockets: Socket[] = [];
+  const silent = createServer((socket) => void sockets.push(socket.on('error', () => undefined))).listen(port, '127.0.0.1');
+  const isFree = async () =>
+    (await alpha.records.query('select id from guide where id = $1 and exists (select 1 from coupling where id = $2 and state = $3) for no key update skip locked', [
+      guideOf(alpha, guide),
+      guide.couplings['alpha-gamma'],
+      'ENDED',
+    ])).length === 1;
+  const begun = performance.now();
+  const ending = end(alpha, guide.couplings['alpha-gamma'] ?? '').then(() => performance.now() - begun);
+  await until(isFree, 1_500);
+  expect(performance.now() - begun).toBeLessThan(1_500);
+  // The hand-over was under way all the time.
+  expect(await ending).toBeGreaterThan(1_500);
+  expect(await claimsAt(alpha, guide, at(0))).toHaveLength(1);
+  for (const socket of sockets) socket.destroy();
+  await new Promise((resolve) => silent.close(resolve));
+  await beta.start();
+  await until(async () => (await claimsAt(beta, guide, at(0))).join() === 'gamma 0-1 VERIFIED', 40_000);
+  const { upkeep } = await claimsBeside(cleanup, alpha);
+  await upkeep.sweep();
+  expect(await claimsAt(alpha, guide, at(0))).toEqual([]);
+}, 60_000);
 
 test('when a partner leaves, the keeper stays, and what the partner claimed is free', async () => {
   const guide = await shareGuide(houses);

@@ -166,6 +166,7 @@ test('each role may call these functions and no other of ours', async () => {
     claim_is_taken: [],
     claim_keeper_set: ['worker'],
     claim_outrun: ['worker'],
+    claim_put_off: ['app'],
     claim_put: [],
     claim_standing: [],
     claim_tell: [],
@@ -201,7 +202,7 @@ test('each role may call these functions and no other of ours', async () => {
     rule_to_outbox: [],
     shared_bank_data_to_outbox: [],
     stamp_adopted: [],
-    stamp_code: [],
+    stamp_code: ['worker'],
   });
   expect(rows.filter(({ everybody }) => everybody)).toEqual([]);
 });
