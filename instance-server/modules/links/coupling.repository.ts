@@ -89,6 +89,12 @@ export const couplingRepository = {
     await tx.insertInto('coupling').values(row).execute();
   },
 
+  /** False where there is a coupling of this id. */
+  async insertUnlessKnown(tx: Tx, row: Insertable<DB['coupling']>): Promise<boolean> {
+    const inserted = await tx.insertInto('coupling').values(row).onConflict((conflict) => conflict.column('id').doNothing()).returning('id').executeTakeFirst();
+    return inserted !== undefined;
+  },
+
   /** The partner is to hear what this coupling is now. */
   async wait(tx: Tx, linkId: string, couplingId: string): Promise<void> {
     await sql`select outbox_put(${linkId}::uuid, ${couplingId}::uuid, 'COUPLING', ${couplingId}::uuid)`.execute(tx);

@@ -65,20 +65,21 @@ export class CouplingService {
     } catch (error) {
       // Withdrawn when the same was asked before.
       if (isViolationOf(error, 'coupling_pkey')) throw new Refusal(new AlreadyExistsError('input.guideId'));
-      if (!isViolationOf(error, 'coupling_living_guide')) throw error;
-      await this.#withdraw(ctx, link, { id, link_id: link.id, guide_id: input.guideId });
-      throw new Refusal(new AlreadyExistsError('input.guideId'));
+      const refusal = isViolationOf(error, 'coupling_living_guide') ? new Refusal(new AlreadyExistsError('input.guideId')) : error;
+      if (refusal instanceof Refusal) await this.#withdraw(ctx, link, { id, link_id: link.id, guide_id: input.guideId });
+      throw refusal;
     }
   }
 
   /** The partner has heard of a request that cannot be kept here: he hears that it is over, by what waits for him if not now. */
   async #withdraw(ctx: RequestContext, link: KnownLink, coupling: { id: string; link_id: string; guide_id: string }): Promise<void> {
     const now = ctx.now();
-    await this.database.app.transaction(async (tx) => {
-      await repository.insert(tx, { ...coupling, state: 'DECLINED', requested_here: true, created_at: now, updated_at: now });
-      await repository.wait(tx, link.id, coupling.id);
+    const isNew = await this.database.app.transaction(async (tx) => {
+      const inserted = await repository.insertUnlessKnown(tx, { ...coupling, state: 'DECLINED', requested_here: true, created_at: now, updated_at: now });
+      if (inserted) await repository.wait(tx, link.id, coupling.id);
+      return inserted;
     });
-    await this.partners.call(link, '/partner/v1/couplings/end', { couplingId: coupling.id }).catch(() => undefined);
+    if (isNew) await this.partners.call(link, '/partner/v1/couplings/end', { couplingId: coupling.id }).catch(() => undefined);
   }
 
   /**

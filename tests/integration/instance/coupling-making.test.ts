@@ -63,6 +63,18 @@ describe('a request', () => {
     const [row] = await a.records.query<{ id: string }>(`select id from coupling where guide_id = $1 and state = 'DECLINED'`, [guide.guideId]);
     await until(async () => (await b.coupling(row?.id ?? ''))?.state === 'DECLINED');
   });
+
+  test.each([
+    ['whose key was used for another one', true],
+    ['whose key is none', false],
+  ])('%s is refused, and the other house is not left with it', async (_what, isReused) => {
+    const [guide, another] = [await a.guide(), await a.guide()];
+    const idempotencyKey = isReused ? key() : '';
+    if (isReused) await a.change('requestCoupling', { idempotencyKey, guideId: guide.guideId, instance: 'beta' });
+    const [{ name = '' } = {}] = await a.records.query<{ name: string }>(`select first_name || ' ' || last_name as name from guide where id = $1`, [another.guideId]);
+    expect((await a.change('requestCoupling', { idempotencyKey, guideId: another.guideId, instance: 'beta' })).code).toBe(isReused ? 'IDEMPOTENCY_KEY_REUSED' : 'INVALID_INPUT');
+    expect(await b.records.query(`select 1 from coupling where requested_name = $1`, [name])).toEqual([]);
+  });
 });
 
 describe('an acceptance', () => {
