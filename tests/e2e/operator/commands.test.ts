@@ -35,6 +35,8 @@ const unknownPartner = 'alpha refused (NOT_FOUND): it has no living link with a 
 let folder: string;
 let alpha: House;
 let beta: House;
+/** Linked with nobody at first. */
+let gamma: House;
 
 async function openHouse(code: string): Promise<House> {
   const instance = cleanup.own(await createInstance({ code }), (made) => made.drop());
@@ -48,7 +50,8 @@ beforeAll(async () => {
   await writeFile(at('operator.jwk'), JSON.stringify(operatorKey.privateJwk), { mode: 0o600 });
   await writeFile(at('stranger.jwk'), JSON.stringify(testKey().privateJwk), { mode: 0o600 });
   await writeFile(at('nonsense.json'), '{"code":"alpha"}');
-  [alpha, beta] = await Promise.all([openHouse('alpha'), openHouse('beta')]);
+  [alpha, beta, gamma] = await Promise.all([openHouse('alpha'), openHouse('beta'), openHouse('gamma')]);
+  await run(alpha, 'link', 'connect', '--a', alpha.server.url, '--b', beta.server.url);
 });
 
 const at = (file: string): string => join(folder, file);
@@ -82,8 +85,10 @@ interface Status {
   claims: Record<string, number>;
   lostBookings: number;
 }
-/** Asked without a process of its own: it is asked often. */
-const statusOf = async ({ server }: House): Promise<Status> => (await new OperatorClient(server.url, operatorKey).call<Status[]>('sync/status'))[0] as Status;
+/** For what is asked often, without a process of its own. */
+const atHouse = ({ server }: House): OperatorClient => new OperatorClient(server.url, operatorKey);
+const statusOf = async (house: House): Promise<Status> =>
+  (await atHouse(house).call<Status[]>('sync/status')).find(({ partner }) => partner !== 'gamma') as Status;
 const drained = (house: House): Promise<unknown> => until(async () => (await statusOf(house)).backlog === 0);
 
 /** A guide of both houses; gives the coupling's id. */
@@ -131,20 +136,24 @@ describe('every command explains itself', () => {
   });
 });
 
-test('a link is made in three steps, with files handed over', async () => {
-  await writeFile(at('offer.json'), await run(alpha, 'link', 'propose', 'beta'));
-  await writeFile(at('answer.json'), await run(beta, 'link', 'accept', at('offer.json')));
-  expect(await run(alpha, 'link', 'complete', at('answer.json'))).toBe('The link with beta is ACTIVE.\n');
-  const [heading, row] = (await run(alpha, 'link', 'list')).split('\n');
+test('a link is made in three steps, with files handed over, and ended for good', async () => {
+  await writeFile(at('offer.json'), await run(alpha, 'link', 'propose', 'gamma'));
+  await writeFile(at('answer.json'), await run(gamma, 'link', 'accept', at('offer.json')));
+  expect(await run(alpha, 'link', 'complete', at('answer.json'))).toBe('The link with gamma is ACTIVE.\n');
+  const [heading, ...rows] = (await run(alpha, 'link', 'list')).split('\n');
   expect(heading).toMatch(/^CODE +NAME +STATE +ENDPOINT +LINK$/);
-  expect(row).toMatch(new RegExp(`^beta +House beta +ACTIVE +${beta.server.url} +[0-9a-f-]{36}$`));
+  expect(rows).toContainEqual(expect.stringMatching(new RegExp(`^gamma +House gamma +ACTIVE +${gamma.server.url} +[0-9a-f-]{36}$`)));
+  expect(await run(alpha, 'link', 'end', 'gamma')).toBe('The link with gamma is ENDED. The partner has been told.\n');
+  expect(await run(gamma, 'sync', 'status')).toBe('No links in force.\n');
+  await run(gamma, 'link', 'propose', 'delta');
+  expect(await run(gamma, 'link', 'end', 'delta')).toBe('The link with delta is ENDED. The partner does not know of it.\n');
 });
 
 test('a coupling is paused and resumed; what waits meanwhile is counted and shown', async () => {
   const { couplingId, guideId } = await coupleGuide();
   await drained(alpha);
   expect(await run(alpha, 'coupling', 'pause', couplingId)).toBe('The coupling is ACTIVE, paused here.\n');
-  expect(await run(beta, 'coupling', 'list', 'alpha')).toMatch(new RegExp(`^COUPLING +GUIDE HERE +SINCE +STATE\n${couplingId} .* ACTIVE, paused by the partner\n$`));
+  expect(await run(beta, 'coupling', 'list', 'alpha')).toMatch(new RegExp(`^COUPLING +GUIDE HERE +SINCE +STATE\n(.*\n)*${couplingId} .* ACTIVE, paused by the partner\n`));
   const offerId = await alpha.records.offer({ title: 'Tower at Dusk' });
   const start = new Date(Date.now() + 86_400_000);
   await alpha.records.booking(offerId, start, { guideIds: [guideId] });
@@ -163,21 +172,24 @@ test('a coupling is paused and resumed; what waits meanwhile is counted and show
 });
 
 test('a full resynchronisation sends everything again and compares', async () => {
+  await coupleGuide();
+  await drained(alpha);
   const before = (await statusOf(alpha)).lastDigestAt;
   const said = await run(alpha, 'sync', 'resync', 'beta');
-  expect(said).toMatch(/^\d+ records wait for beta; `sync status` shows how it goes\.\n$/);
+  expect(said).toMatch(/^\d+ records? waits? for beta; `sync status` shows how it goes\.\n$/);
   await until(async () => ((await statusOf(alpha)).lastDigestAt ?? '') > (before ?? ''));
   expect(await run(alpha, 'sync', 'status')).toMatch(/^PARTNER .* TO CLEAR UP\nbeta +ACTIVE +0 +- +- +\S+Z +.* EQUAL at \S+Z +\S.*\n$/);
   expect(await run(alpha, 'sync', 'restamp')).toBe('0 profile fields and 0 availability rules have the time of now.\n');
 });
 
 test('a link is suspended, which every command says, and resumed', async () => {
+  await drained(alpha);
   expect(await run(alpha, 'link', 'suspend', 'beta')).toBe('The link with beta is ACTIVE, suspended here. The partner has been told.\n');
   expect(await run(beta, 'link', 'list')).toContain('ACTIVE, suspended by the partner');
   expect((await statusOf(beta)).state).toBe('SUSPENDED');
   const rests = 'the link is suspended and nothing is sent until it is resumed (`link list` says by whom)';
   expect(await run(alpha, 'sync', 'retry', 'beta')).toBe(`0 records wait for beta; ${rests}.\n`);
-  expect(await run(alpha, 'sync', 'resync', 'beta')).toMatch(new RegExp(`^\\d+ records wait for beta; ${rests.replaceAll(/[()]/g, '\\$&')}\\.\n$`));
+  expect(await run(alpha, 'sync', 'resync', 'beta')).toMatch(new RegExp(`^\\d+ records? waits? for beta; ${rests.replaceAll(/[()]/g, '\\$&')}\\.\n$`));
   expect(await run(alpha, 'link', 'resume', 'beta')).toBe('The link with beta is ACTIVE. The partner has been told.\n');
   await drained(alpha);
 });
@@ -201,11 +213,9 @@ describe('what cannot be is said in one line, with the exit code for it', () => 
     ['a key file that is not there', ['sync', 'status', '--instance', LATER, '--key', '/nowhere.jwk'], 2, 'The key file /nowhere.jwk cannot be read (ENOENT).\n'],
     ['a stranger’s key', ['sync', 'status', '--instance', LATER, '--key', 'stranger.jwk'], 4, /^alpha refused \(UNAUTHENTICATED\): it does not accept this key; .*\n$/],
     ['an instance that is down', ['sync', 'status', '--instance', 'http://127.0.0.1:9'], 5, /^http:\/\/127\.0\.0\.1:9 cannot be reached \((ECONNREFUSED|bad port)\)\.\n$/],
-    ['a command that does not exist', ['sync', 'everything'], 2, /^error: unknown command 'everything'\n/],
     ['no partner', ['sync', 'retry'], 2, /^error: missing required argument 'partner'\n/],
     ['an unknown partner to inspect', ['sync', 'inspect', 'nobody', '--instance', LATER], 3, unknownPartner],
     ['an unknown partner to suspend', ['link', 'suspend', 'nobody', '--instance', LATER], 3, unknownPartner],
-    ['an unknown partner to rotate for', ['link', 'rotate', 'nobody', '--instance', LATER], 3, unknownPartner],
     ['couplings over no link', ['coupling', 'list', 'nobody', '--instance', LATER], 3, unknownPartner],
     ['what is no code', ['sync', 'retry', 'No Body', '--instance', LATER], 3, 'alpha refused (INVALID_INPUT): partner: this is not the code of a house, such as vienna\n'],
     ['an unknown coupling', ['coupling', 'pause', NOBODY, '--instance', LATER], 3, 'alpha refused (NOT_FOUND): it has no such coupling; `coupling list <partner>` shows them\n'],
@@ -239,12 +249,8 @@ describe('what cannot be is said in one line, with the exit code for it', () => 
   });
 });
 
-test('a coupling and a link are ended for good', async () => {
-  const [coupling] = await json<{ id: string }[]>(alpha, 'coupling', 'list', 'beta');
-  expect(await run(beta, 'coupling', 'end', coupling?.id ?? '')).toBe('The coupling is ENDED.\n');
-  await until(async () => (await json<{ state: string }[]>(alpha, 'coupling', 'list', 'beta'))[0]?.state === 'ENDED');
-  expect(await run(alpha, 'link', 'end', 'beta')).toBe('The link with beta is ENDED. The partner has been told.\n');
-  expect(await run(beta, 'sync', 'status')).toBe('No links in force.\n');
-  await run(alpha, 'link', 'propose', 'gamma');
-  expect(await run(alpha, 'link', 'end', 'gamma')).toBe('The link with gamma is ENDED. The partner does not know of it.\n');
+test('a coupling is ended for good', async () => {
+  const { couplingId } = await coupleGuide();
+  expect(await run(beta, 'coupling', 'end', couplingId)).toBe('The coupling is ENDED.\n');
+  await until(async () => (await atHouse(alpha).couplings('beta')).find(({ id }) => id === couplingId)?.state === 'ENDED');
 });
