@@ -15,6 +15,9 @@ interface RangeKey extends TimeRange {
 /** Title and house are there for the guide himself alone; nobody else's database role can read them. */
 type Foreign = Span & Partial<Pick<AvailabilityForeignBooking, 'offerTitle' | 'instance'>>;
 
+/** Foreign bookings listed of a period. Nobody is taken by so many houses at once; a hostile one could make each of a thousand periods list a thousand. */
+const MOST_LISTED = 20;
+
 const rulesLoader = {};
 const availabilityLoader = {};
 const entriesLoader = {};
@@ -147,5 +150,5 @@ const toPeriods = (availability: GuideAvailability<Foreign>): AvailabilityPeriod
     state,
     free: isFree(state),
     foreignBookingCount: elsewhere.length,
-    foreignBookings: elsewhere.map((foreign) => ({ start: new Date(foreign.start), end: new Date(foreign.end), offerTitle: foreign.offerTitle ?? null, instance: foreign.instance ?? null })),
+    foreignBookings: elsewhere.slice(0, MOST_LISTED).map((foreign) => ({ start: new Date(foreign.start), end: new Date(foreign.end), offerTitle: foreign.offerTitle ?? null, instance: foreign.instance ?? null })),
   }));

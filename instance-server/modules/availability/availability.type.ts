@@ -59,7 +59,7 @@ export class AvailabilityPeriod {
   @Field(() => Int, { description: 'Number of living bookings of linked houses that intersect this period. Show a sign with the number unless it is 0.' })
   foreignBookingCount!: number;
 
-  @Field(() => [AvailabilityForeignBooking], { description: 'These bookings, by start and end; each whole, also where it reaches beyond the period.' })
+  @Field(() => [AvailabilityForeignBooking], { description: 'These bookings, by start and end; each whole, also where it reaches beyond the period. 20 at most: the count says how many there are.' })
   foreignBookings!: AvailabilityForeignBooking[];
 }
 

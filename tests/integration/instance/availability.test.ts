@@ -124,6 +124,23 @@ describe('foreign bookings', () => {
   });
 });
 
+test('a house that says it has a guide two thousand times at once is counted, and not listed two thousand times over', async () => {
+  const guide = await newGuide();
+  const { linkId, couplingId } = await plantPartner(house.records, guide.id, 'hostile');
+  await house.records.query(
+    `insert into foreign_booking (coupling_id, id, guide_id, link_id, incarnation, version, start_at, end_at, offer_title, kind, received_at)
+     select $1, gen_random_uuid(), $2, $3, 1, 1, $4::timestamptz + n * interval '1 second', $4::timestamptz + interval '2 hours' - n * interval '1 second', 'Tour', 'BOOKING', now() from generate_series(1, 2000) n`,
+    [couplingId, guide.id, linkId, time('08:00')],
+  );
+  for (const token of [staff, guide.token]) {
+    const seen = await periods(house.api, token, guide.id, ...DAY);
+    expect(seen).toHaveLength(1 + 2_000 + 1_999 + 1);
+    expect(Math.max(...seen.map(({ foreignBookingCount }) => foreignBookingCount))).toBe(2_000);
+    expect(seen.filter(({ foreignBookings }) => foreignBookings.length > 20)).toEqual([]);
+    expect(seen.find(({ foreignBookingCount }) => foreignBookingCount === 20)?.foreignBookings).toHaveLength(20);
+  }
+});
+
 test('40 guides over 31 days take five statements, and a page of guides no more than one guide', async () => {
   const crowd = await openHouse(cleanup, { code: 'crowd' });
   const token = (await crowd.records.signedIn('STAFF')).token;
