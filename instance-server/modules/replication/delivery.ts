@@ -75,7 +75,7 @@ export class Delivery {
       await this.database.worker.transaction((tx) => this.memory.hear(tx, link, { received }, this.clock.now()));
       return;
     }
-    if (refusal.code !== 'RESYNC_NEEDED') throw refusal;
+    if (refusal.code !== 'RESYNC_NEEDED' || !(await this.memory.countTransfer(link))) throw refusal;
     // The partner was restored from an older state and asks for everything.
     return this.database.worker.transaction(async (tx) => {
       await peers.lockGuides(tx, link.id);

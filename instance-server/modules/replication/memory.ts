@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { RateLimiterMemory } from 'rate-limiter-flexible';
 import type { Tx } from '../../platform/database/database.js';
 import { type KnownLink, PartnerCallError } from '../links/index.js';
 import { type Heartbeat, RELEASE } from './messages.js';
@@ -9,6 +10,10 @@ export type Told = Partial<Pick<Heartbeat, 'incarnation' | 'acked' | 'sent' | 'c
 
 /** How many incarnations ahead of what we know of ourselves a partner is believed. */
 const MAX_JUMP = 1_000;
+
+/** How often in an hour one partner can make this process exchange everything: a restore is one, also if it is done over several times. */
+const MOST_TRANSFERS = 20;
+const HOUR_SECONDS = 3_600;
 
 /**
  * Whether this instance has forgotten something, and what. Batch numbers tell: whoever has acknowledged, or was heard to say, what we
@@ -29,6 +34,8 @@ export function forgotten(ours: Standing, { received, acked = 0 }: Told): { sent
  * incarnation and a full transfer, both ways. Works in the caller's transaction, which holds no lock of a guide yet.
  */
 export class Memory {
+  readonly #transfers = new RateLimiterMemory({ points: MOST_TRANSFERS, duration: HOUR_SECONDS });
+
   constructor(
     private readonly logger: Logger,
     /** Everything is exchanged again: afterwards it is to be compared what partners hold. */
@@ -57,6 +64,8 @@ export class Memory {
     const before = await this.#standing(tx, link);
     const mayRaise = forgotten(before, told).isNews;
     const mayFill = (told.incarnation ?? 0) > before.partnerIncarnation;
+    // Looked at before anything is locked.
+    if ((mayRaise || mayFill) && !(await this.#hasTransferLeft(link))) throw new PartnerCallError(429, 'TOO_MANY_REQUESTS');
     if (mayRaise || mayFill) await peers.lockGuides(tx, mayRaise ? undefined : link.id);
     await peers.lock(tx, link.id);
     const ours = await this.#standing(tx, link);
@@ -71,10 +80,23 @@ export class Memory {
       ...(told.incarnation !== undefined && told.incarnation > ours.partnerIncarnation && { partner_incarnation: told.incarnation }),
       ...(told.complete && isUpToDate(ours, told) && { complete_at: now }),
     });
+    if (isNews || (isRaisedThere && ours.partnerIncarnation > 0)) await this.countTransfer(link);
     if (isNews) await this.#raise(tx, link, Math.max(ours.incarnation, told.received.incarnation) + 1);
     // The first word of a partner is no restore: activation has put everything into the outbox.
     else if (isRaisedThere && ours.partnerIncarnation > 0) await peers.fill(tx, link.id);
     return !isNews && told.claimed && told.received.incarnation === ours.incarnation ? ours.incarnation : undefined;
+  }
+
+  async #hasTransferLeft(link: KnownLink): Promise<boolean> {
+    return ((await this.#transfers.get(link.id))?.consumedPoints ?? 0) < MOST_TRANSFERS;
+  }
+
+  /** Everything is about to be sent to the partner, on his word. False if he has had that too often of late. */
+  async countTransfer(link: KnownLink): Promise<boolean> {
+    return this.#transfers.consume(link.id).then(
+      () => true,
+      () => false,
+    );
   }
 
   /** The numbers go on where the partner has seen them; what he has not acknowledged is sent under the next one. */

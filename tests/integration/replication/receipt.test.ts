@@ -224,6 +224,33 @@ describe('refused before it is looked at', () => {
   });
 });
 
+test('a partner cannot make everything be exchanged more than twenty times within an hour; others can go on', async () => {
+  const [mallory, other] = [await Correspondent.write(cleanup, house, 'mallet'), await Correspondent.write(cleanup, house, 'honest')];
+  const say = (speaker: Correspondent, incarnation: number, received: Record<string, unknown> = {}) =>
+    speaker.call('sync/heartbeat', { incarnation, release: 2, sent: { number: 0, id: null }, acked: 0, received: { incarnation: 1, number: 0, id: null, ...received }, complete: true });
+  const incarnations = async () => {
+    const [row] = await house.records.query<{ own: number; partner: number }>(
+      `select y.incarnation as own, p.partner_incarnation as partner from sync_state y cross join sync_peer p join link l on l.id = p.link_id where l.partner_code = 'mallet'`,
+    );
+    return row ?? { own: 0, partner: 0 };
+  };
+  expect((await say(mallory, 1)).status).toBe(200);
+  const { own } = await incarnations();
+  // Its own restores, and those it says this house has gone through.
+  for (let incarnation = 2; incarnation <= 19; incarnation += 1) expect((await say(mallory, incarnation)).status).toBe(200);
+  for (const jump of [1, 3]) expect((await say(mallory, 19, { incarnation: own + jump })).status).toBe(200);
+  const before = await incarnations();
+  expect(before).toEqual({ own: own + 4, partner: 19 });
+  const refusedThen = { status: 429, body: { code: 'TOO_MANY_REQUESTS' } };
+  expect(await say(mallory, 20)).toEqual(refusedThen);
+  expect(await say(mallory, 19, { incarnation: own + 5 })).toEqual(refusedThen);
+  expect(await mallory.call('sync/deliver', { incarnation: 20, number: 1, id: randomUUID(), items: [assignment(randomUUID())], complete: true })).toEqual(refusedThen);
+  expect(await incarnations()).toEqual(before);
+  // What makes nothing be exchanged is heard all the same.
+  expect((await say(mallory, 19)).status).toBe(200);
+  for (const incarnation of [1, 2]) expect((await say(other, incarnation)).status).toBe(200);
+});
+
 test('events tell of real changes only, and name neither house nor title', async () => {
   const heard: string[] = [];
   const listener = house.records.seed.client;
