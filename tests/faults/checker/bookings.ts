@@ -1,14 +1,15 @@
-import type { BookingEffect, BookingFacts, BookingOp, Finding, Op } from './history.js';
+import type { BookingEffect, BookingFacts, BookingOp, Finding, Op, RequestOp } from './history.js';
 import { at, type Snapshots } from './replicas.js';
 import type { AssignmentRow, BookingRow, Snapshot } from './snapshot.js';
 
 /*
  * Every change of a booking names the version it was made upon and raises it by one. So the row that is there tells how many changes it has
- * had, and each step has to be one that was asked for: by one that was answered with ok, or by one that was never answered.
+ * had, and each step has to be one that was asked for: by one that was answered with ok, or by one that was never answered. A guide who
+ * accepts names no version; how many have is told by the requests themselves.
  */
 
-const isOk = (op: Op): boolean => op.outcome.kind === 'ok';
-const mayHaveHappened = (op: Op): boolean => op.outcome.kind !== 'refused';
+const isOk = (op: Pick<Op, 'outcome'>): boolean => op.outcome.kind === 'ok';
+const mayHaveHappened = (op: Pick<Op, 'outcome'>): boolean => op.outcome.kind !== 'refused';
 
 interface Story {
   readonly house: string;
@@ -17,16 +18,25 @@ interface Story {
   /** By the version they were made upon. */
   readonly changes: ReadonlyMap<number, readonly BookingOp[]>;
   readonly deletions: readonly BookingOp[];
+  /** Of requests for it. */
+  readonly acceptances: readonly RequestOp[];
 }
+
+/** Something that can have made a booking what it is. */
+type Step = Pick<BookingOp, 'n' | 'outcome' | 'effect' | 'answer'> & { readonly action: string };
 
 function storiesOf(history: readonly Op[]): Story[] {
   const ops = history.filter((op): op is BookingOp => op.subject === 'booking');
   const byMark = Map.groupBy(ops, ({ mark }) => mark);
+  const accepted = Map.groupBy(
+    history.filter((op): op is RequestOp => op.subject === 'request' && op.action === 'accept' && mayHaveHappened(op)),
+    ({ mark }) => mark,
+  );
   return [...byMark].flatMap(([mark, all]) => {
     const creation = all.find(({ action }) => action === 'create');
     if (!creation) throw new Error(`booking ${mark} is in the history without its creation`);
     const changes = Map.groupBy(all.filter(({ action }) => action !== 'create' && action !== 'delete'), ({ expectedVersion = 0 }) => expectedVersion);
-    return [{ house: creation.house, mark, creation, changes, deletions: all.filter(({ action }) => action === 'delete') }];
+    return [{ house: creation.house, mark, creation, changes, deletions: all.filter(({ action }) => action === 'delete'), acceptances: accepted.get(mark) ?? [] }];
   });
 }
 
@@ -59,7 +69,8 @@ function checkGone({ house, mark, creation, changes, deletions }: Story): Findin
 }
 
 function checkLast(story: Story, row: BookingRow, snapshot: Snapshot): Finding[] {
-  const last = row.version === 1 ? [story.creation] : (story.changes.get(row.version - 1) ?? []).filter(mayHaveHappened);
+  const accepted = story.acceptances.map((op): Step => ({ ...op, effect: { withGuide: op.guideIds[0] } }));
+  const last: Step[] = row.version === 1 ? [story.creation] : [...(story.changes.get(row.version - 1) ?? []).filter(mayHaveHappened), ...accepted];
   const assignments = living(snapshot, row.id);
   const answered = last.find((op) => isOk(op) && op.answer?.version === row.version);
   const problems = last.map((op) => (op === answered && op.answer ? differences(op.answer, row, assignments) : departures(op.effect, row, assignments)));
@@ -69,16 +80,21 @@ function checkLast(story: Story, row: BookingRow, snapshot: Snapshot): Finding[]
   return [{ check: 'lost effect', house: story.house, detail: `booking ${row.id} in version ${row.version} is not what change ${asked} made it` }];
 }
 
-function checkSteps(story: Story, row: BookingRow): Finding[] {
+/** How many guides have accepted requests for this booking, as the requests say. */
+const acceptancesOf = ({ id }: BookingRow, snapshot: Snapshot): number => snapshot.requests.filter(({ bookingId, state }) => bookingId === id && state === 'ACCEPTED').length;
+
+function checkSteps(story: Story, row: BookingRow, snapshot: Snapshot): Finding[] {
   const { house, creation, changes, deletions } = story;
   const findings: Finding[] = [];
   const say = (check: string, detail: string): void => void findings.push({ check, house, detail: `booking ${row.id}: ${detail}` });
   if (creation.outcome.kind === 'refused') say('duplicated effect', `its creation, change ${creation.n}, was refused`);
   for (const op of deletions.filter(isOk)) say('lost effect', `its deletion, change ${op.n}, was answered with ok, and it is there`);
-  for (let version = 1; version < row.version; version += 1) {
-    const asked = (changes.get(version) ?? []).filter(mayHaveHappened);
-    if (asked.length === 0) say('duplicated effect', `nobody asked for the change of version ${version}`);
-  }
+  const versions = Array.from({ length: row.version - 1 }, (_, index) => index + 1);
+  const unasked = versions.filter((version) => !changes.get(version)?.some(mayHaveHappened));
+  const open = versions.filter((version) => !changes.get(version)?.some(isOk));
+  const accepted = acceptancesOf(row, snapshot);
+  if (unasked.length > accepted) say('duplicated effect', `nobody asked for the changes of versions ${unasked.join(', ')}, ${accepted} guides accepted`);
+  if (accepted > open.length) say('lost effect', `${accepted} guides accepted, in ${open.length} versions at the most`);
   for (const [version, asked] of changes) {
     const ok = asked.filter(isOk);
     if (ok.length > 0 && version >= row.version) say('lost effect', `change ${ok[0]?.n} of version ${version} was answered with ok, the booking is in version ${row.version}`);
@@ -98,7 +114,7 @@ export function checkBookings(history: readonly Op[], snapshots: Snapshots): Fin
     const [row] = rows;
     if (rows.length > 1) findings.push({ check: 'duplicated effect', house: story.house, detail: `change ${story.creation.n} made ${rows.length} bookings: ${rows.map(({ id }) => id).join(', ')}` });
     if (!row) findings.push(...checkGone(story));
-    else findings.push(...checkSteps(story, row), ...checkLast(story, row, snapshot));
+    else findings.push(...checkSteps(story, row, snapshot), ...checkLast(story, row, snapshot));
   }
   for (const snapshot of Object.values(snapshots)) {
     for (const { id, notes } of snapshot.bookings) {

@@ -1,12 +1,24 @@
 import { type Finding, isCoupledIn, type Person, personOf, type World } from './history.js';
 import { at, decidedOf, type Held, overlap, type Snapshots } from './replicas.js';
 
-/** Living assignments in conflict: each stands against a verified one, or the keeper would have given it the time. */
+/** Living assignments in conflict: each stands against a verified one, or the keeper would have given it the time, unless the guide disputes it there. */
 function unreasonable(person: Person, snapshots: Snapshots): Finding[] {
   const verified = decidedOf(person, snapshots, 'VERIFIED');
+  const disputed = new Set(Object.values(snapshots).flatMap(({ claims }) => claims.filter(({ state }) => state === 'DISPUTED').map(({ id }) => id)));
   return decidedOf(person, snapshots, 'CONFLICT')
-    .filter(({ row }) => !verified.some((other) => overlap(row, other.row)))
+    .filter(({ row }) => !disputed.has(row.id) && !verified.some((other) => overlap(row, other.row)))
     .map(({ house, row }) => ({ check: 'claim', house, detail: `assignment ${row.id} of ${person.name} is in conflict with nothing` }));
+}
+
+/** A claim is disputed where its keeper's copy of the booking is. */
+function disputedOf(person: Person, snapshots: Snapshots): Finding[] {
+  return Object.entries(person.guideIds).flatMap(([house, guideId]) => {
+    const { claims, foreign } = at(snapshots, house);
+    const isDisputed = new Map(foreign.filter((copy) => copy.guideId === guideId && !copy.ended).map(({ id, disputed }) => [id, disputed]));
+    return claims
+      .filter((claim) => claim.guideId === guideId && claim.holder !== house && isDisputed.has(claim.id) && isDisputed.get(claim.id) !== (claim.state === 'DISPUTED'))
+      .map(({ id, state }): Finding => ({ check: 'claim', house, detail: `${person.name}: the claim of ${id} is ${state}, which he ${isDisputed.get(id) ? 'disputes' : 'does not dispute'}` }));
+  });
 }
 
 /** Everybody agrees on who keeps the claims; he holds exactly those that are verified, and nobody else holds any. */
@@ -19,6 +31,8 @@ function claimsOf(person: Person, snapshots: Snapshots): Finding[] {
   const write = (id: string, holder: string, version: number, start: string, end: string): string => `${id} of ${holder}, version ${version}, ${start} to ${end}`;
   const findings: Finding[] = [];
   for (const [house, guideId] of houses) {
+    // With a new coupling another house may keep his claims: the former one hands over what it has every few minutes.
+    if (person.ends && house !== keeper) continue;
     const claims = at(snapshots, house).claims.filter((claim) => claim.guideId === guideId && claim.state === 'VERIFIED');
     const kept = new Set(claims.map(({ id, holder, version, start, end }) => write(id, holder, version, start, end)));
     const held = house === keeper ? new Set(decidedOf(person, snapshots, 'VERIFIED').map(textOf)) : new Set<string>();
@@ -32,6 +46,15 @@ function claimsOf(person: Person, snapshots: Snapshots): Finding[] {
   }
 }
 
+/** Whoever is coupled nowhere, or no more, needs nobody's word. */
+function needless(person: Person, snapshots: Snapshots): Finding[] {
+  return Object.entries(person.guideIds).flatMap(([house, guideId]) =>
+    at(snapshots, house)
+      .claims.filter((claim) => claim.guideId === guideId)
+      .map(({ id, holder }): Finding => ({ check: 'claim', house, detail: `${person.name} is coupled nowhere, and a claim of ${holder} is kept: ${id}` })),
+  );
+}
+
 /** After quiet every assignment of a coupled guide has been decided, rightly, and is kept as it was decided. */
 export function checkClaims(world: World, snapshots: Snapshots): Finding[] {
   const findings: Finding[] = [];
@@ -43,6 +66,9 @@ export function checkClaims(world: World, snapshots: Snapshots): Finding[] {
       if (!wanted.includes(row.verification)) findings.push({ check: 'claim', house: snapshot.code, detail: `assignment ${row.id} of ${person.name} is ${row.verification}` });
     }
   }
-  for (const person of world.persons.filter(({ couplings }) => couplings.length > 0)) findings.push(...claimsOf(person, snapshots), ...unreasonable(person, snapshots));
+  for (const person of world.persons) {
+    if (person.couplings.length > 0) findings.push(...claimsOf(person, snapshots), ...unreasonable(person, snapshots), ...disputedOf(person, snapshots));
+    else findings.push(...needless(person, snapshots));
+  }
   return findings;
 }

@@ -122,14 +122,44 @@ export interface EntryOp extends Done {
   readonly entryIds: readonly string[];
 }
 
-/** Pauses, resumptions, suspensions: nothing of them is checked but that everything works again afterwards. */
-export interface ControlOp extends Done {
-  readonly subject: 'coupling' | 'link';
-  readonly action: string;
+/** Guides are asked for a booking; each of them answers, or the question is taken back. */
+export interface RequestOp extends Done {
+  readonly subject: 'request';
+  readonly action: 'ask' | 'accept' | 'decline' | 'withdraw';
+  /** The booking's. */
+  readonly mark: string;
+  /** Local ids: all who are asked, or whose request it is. */
+  readonly guideIds: readonly string[];
+  /** In the same order; empty for a question that was not answered with ok. */
+  readonly requestIds: readonly string[];
+}
+
+/** A guide says that what another house sent is none of his, or takes that back. */
+export interface DisputeOp extends Done {
+  readonly subject: 'dispute';
+  readonly action: 'dispute' | 'withdraw';
+  /** The foreign booking's id. Nobody else is at it meanwhile. */
   readonly of: string;
 }
 
-export type Op = BookingOp | BlockOp | ProfileOp | OfferOp | RuleOp | EntryOp | ControlOp;
+/** An operator gives the blocks of his house another title; one at a time. */
+export interface SettingOp extends Done {
+  readonly subject: 'setting';
+  readonly blockTitle: string;
+}
+
+/**
+ * Couplings asked for, agreed to and ended; keys of links rotated. Pauses, resumptions, suspensions: nothing of them is checked but that everything works again
+ * afterwards.
+ */
+export interface ControlOp extends Done {
+  readonly subject: 'coupling' | 'link';
+  readonly action: string;
+  /** The coupling's id, empty where none was answered; the partner's code. */
+  readonly of: string;
+}
+
+export type Op = BookingOp | BlockOp | ProfileOp | OfferOp | RuleOp | EntryOp | RequestOp | DisputeOp | SettingOp | ControlOp;
 
 export interface PersonCoupling {
   readonly id: string;
@@ -141,9 +171,14 @@ export interface Person {
   readonly name: string;
   /** His local id by house. */
   readonly guideIds: Readonly<Record<string, string>>;
+  /** Those in force after quiet. */
   readonly couplings: readonly PersonCoupling[];
-  /** He lets all his houses share his bank data. */
+  /** He was coupled in all his houses, but couplings of his end during the run: `AGAIN` if he is coupled anew each time. */
+  readonly ends?: 'AGAIN' | 'FOR_GOOD';
+  /** He lets all his houses share his bank data: when the run begins. */
   readonly sharesBankData: boolean;
+  /** He decides anew during the run, in each house once. */
+  readonly decidesOnBankData?: true;
 }
 
 export interface World {
@@ -159,6 +194,9 @@ export interface Finding {
 }
 
 export const isCoupledIn = (person: Person, house: string): boolean => person.couplings.some(({ houses }) => houses.includes(house));
+
+/** Houses that he is coupled in, or was at some time of the run. */
+export const everCoupled = (person: Person): string[] => (person.ends ? Object.keys(person.guideIds) : [...new Set(person.couplings.flatMap(({ houses }) => houses))]);
 
 export function personOf(world: World, house: string, guideId: string): Person | undefined {
   return world.persons.find((person) => person.guideIds[house] === guideId);

@@ -3,7 +3,7 @@ import { at, type Snapshots } from './replicas.js';
 import type { GuideRow } from './snapshot.js';
 
 const FIELDS = ['firstName', 'lastName', 'email', 'phone', 'languages', 'bankData'] as const;
-type Field = (typeof FIELDS)[number];
+type Field = (typeof FIELDS)[number] | 'sharesBankData';
 
 const isUnknown = (op: Op): boolean => op.outcome.kind === 'unknown';
 const isOk = (op: Op): boolean => op.outcome.kind === 'ok';
@@ -46,9 +46,11 @@ function checkField(person: Person, field: Field, copies: readonly Copy[], ops: 
   if (differing.length > 0) findings.push(say('profile', `${first.house} and ${differing.join(', ')} differ`));
   if (isCoupled && copies.some(({ stamp }) => stamp !== first.stamp)) findings.push(say('profile', 'the houses have different stamps'));
   const writes = ops.filter((op) => op.values[field] !== undefined);
-  if (!writes.some(isOk)) return findings;
+  // Where nobody wrote after the end, what it began with may stand.
+  if (!writes.some((op) => isOk(op) && (isCoupled || !person.ends || op.house === first.house))) return findings;
   const origin = isCoupled ? stampHouse(first.stamp) : first.house;
-  const candidates = lastWriters(writes.filter(({ house }) => house === origin));
+  // With a coupling's end its houses take what they hold for their own: who wrote it cannot be told from the stamp.
+  const candidates = person.ends ? writes.filter(({ outcome }) => outcome.kind !== 'refused') : lastWriters(writes.filter(({ house }) => house === origin));
   if (!candidates.some((op) => op.values[field] === first.row[field])) {
     findings.push(say('lost effect', `its value is none that the last writers of ${origin || 'no house'} gave (changes ${candidates.map(({ n }) => n).join(', ') || 'none'})`));
   }
@@ -59,18 +61,45 @@ function checkField(person: Person, field: Field, copies: readonly Copy[], ops: 
   return findings;
 }
 
-/** All coupled houses have one profile, field by field, and it is the last writer's. */
+/**
+ * Where he decides anew whether his houses share his bank data: what a sharing house says itself has come to the others, and everywhere
+ * stands what somebody wrote.
+ */
+function checkSharedNow(person: Person, houses: readonly string[], ops: readonly ProfileOp[], snapshots: Snapshots): Finding[] {
+  const copies = copiesOf(person, 'bankData', houses, snapshots);
+  const findings: Finding[] = [];
+  const say = (check: string, house: string, detail: string): void => void findings.push({ check, house, detail: `bank data of ${person.name}: ${detail}` });
+  const writes = ops.filter((op) => op.values['bankData'] !== undefined && op.outcome.kind !== 'refused');
+  for (const { house, row, stamp } of copies) {
+    if (row.bankData !== null && !writes.some((op) => op.values['bankData'] === row.bankData)) say('lost effect', house, 'are what nobody gave');
+    for (const op of writes.filter((each) => isOk(each) && each.house === house && each.clockAtLeast > stampTime(stamp))) say('lost effect', house, `change ${op.n} came after the stamp that won`);
+    for (const other of copies) {
+      if (row.sharesBankData === 'true' && other.stamp < stamp) say('profile', other.house, `are older than in ${house}, which shares them`);
+      if (other.stamp === stamp && other.row.bankData !== row.bankData) say('profile', other.house, `differ from those of ${house} under one stamp`);
+    }
+  }
+  return findings;
+}
+
+/**
+ * All coupled houses have one profile, field by field, and it is the last writer's. With a coupling's end values stay as they are: in each
+ * house what was written there or came from another before.
+ */
 export function checkProfiles(world: World, history: readonly Op[], snapshots: Snapshots): Finding[] {
   const ops = history.filter((op): op is ProfileOp => op.subject === 'profile');
   return world.persons.flatMap((person) => {
-    const fields = FIELDS.filter((field) => field !== 'bankData' || person.sharesBankData);
+    const fields = FIELDS.filter((field) => field !== 'bankData' || (person.sharesBankData && !person.decidesOnBankData));
     const inHouses = Object.keys(person.guideIds);
     const coupled = inHouses.filter((house) => isCoupledIn(person, house));
     const groups = [...(coupled.length > 0 ? [coupled] : []), ...inHouses.filter((house) => !coupled.includes(house)).map((house) => [house])];
-    return groups.flatMap((houses) => {
-      const own = ops.filter((op) => houses.includes(op.house) && person.guideIds[op.house] === op.guideId);
+    const his = ops.filter((op) => person.guideIds[op.house] === op.guideId);
+    const decisions = inHouses.flatMap((house) => checkField(person, 'sharesBankData', copiesOf(person, 'sharesBankData', [house], snapshots), his.filter((op) => op.house === house), false));
+    const shared = person.decidesOnBankData ? checkSharedNow(person, coupled, his, snapshots) : [];
+    const fieldsOfAll = groups.flatMap((houses) => {
+      const own = ops.filter((op) => (person.ends !== undefined || houses.includes(op.house)) && person.guideIds[op.house] === op.guideId);
       return fields.flatMap((field) => checkField(person, field, copiesOf(person, field, houses, snapshots), own, coupled.length > 0 && houses === groups[0]));
     });
+    return [...decisions, ...shared, ...fieldsOfAll];
   });
 }
 

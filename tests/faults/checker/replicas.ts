@@ -103,13 +103,16 @@ export function checkDoubleBookings(world: World, snapshots: Snapshots): Finding
   return findings;
 }
 
-/** What was there in the same version before and after is what was there at one moment in between, in whatever order houses were read. */
-export function steady(before: Snapshots, after: Snapshots): Snapshots {
+/**
+ * What was there in the same version before and after is what was there at one moment in between, in whatever order houses were read.
+ * Without what is left out by id.
+ */
+export function steady(before: Snapshots, after: Snapshots, leftOut: ReadonlySet<string> = new Set()): Snapshots {
   const key = ({ id, version, verification, ended }: AssignmentRow): string => `${id} ${version} ${verification} ${ended}`;
   return Object.fromEntries(
     Object.entries(after).map(([house, snapshot]) => {
       const earlier = new Set(before[house]?.assignments.map(key));
-      return [house, { ...snapshot, assignments: snapshot.assignments.filter((row) => earlier.has(key(row))) }];
+      return [house, { ...snapshot, assignments: snapshot.assignments.filter((row) => earlier.has(key(row)) && !leftOut.has(row.id)) }];
     }),
   );
 }

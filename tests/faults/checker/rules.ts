@@ -12,6 +12,17 @@ const contentOf = (row: RuleRow | undefined): string =>
 const says = (op: RuleOp, row: RuleRow | undefined): boolean =>
   op.action === 'delete' ? row === undefined || row.deleted : row !== undefined && !row.deleted && op.startTime === row.startTime && op.validFrom === row.validFrom;
 
+/**
+ * Of a person whose couplings end: the house that made a rule keeps it, with what others had changed in it. What another house did and
+ * could not say before the end is gone with the coupling.
+ */
+function checkLoose(row: RuleRow | undefined, houses: readonly string[], ops: readonly RuleOp[]): string[] {
+  const creation = ops.find(({ action }) => action === 'create');
+  if (!row) return creation && isOk(creation) && houses.includes(creation.house) ? [`is nowhere (change ${creation.n})`] : [];
+  const wrong = ops.filter((op) => isOk(op) && op.house === row.origin && op.clockAtLeast > stampTime(row.stamp)).map((op) => `change ${op.n} of ${op.house} came after the stamp that won`);
+  return ops.some((op) => op.outcome.kind !== 'refused' && says(op, row)) ? wrong : [...wrong, 'is as nobody left it'];
+}
+
 /** One rule in all houses that share it. */
 function checkRule(person: Person, houses: readonly string[], id: string, ops: readonly RuleOp[], snapshots: Snapshots): Finding[] {
   const say = (check: string, detail: string): Finding => ({ check, detail: `rule ${id} of ${person.name}: ${detail}` });
@@ -21,6 +32,7 @@ function checkRule(person: Person, houses: readonly string[], id: string, ops: r
   if (differing.length > 0) findings.push(say('rule', `${houses[0]} and ${differing.join(', ')} differ`));
   const row = copies.find((copy) => copy.row)?.row;
   if (!ops.some(isOk)) return findings;
+  if (person.ends) return [...findings, ...checkLoose(row, houses, ops).map((detail) => say('lost effect', detail))];
   if (!row) return [...findings, say('lost effect', `is nowhere (changes ${ops.filter(isOk).map(({ n }) => n).join(', ')})`)];
   const origin = stampHouse(row.stamp);
   if (!lastWriters(ops.filter(({ house }) => house === origin)).some((op) => says(op, row))) findings.push(say('lost effect', `is as no last writer of ${origin} left it`));
@@ -36,7 +48,7 @@ export function checkRules(world: World, history: readonly Op[], snapshots: Snap
     const coupled = inHouses.filter((house) => isCoupledIn(person, house));
     const groups = coupled.length > 0 ? [coupled] : inHouses.map((house) => [house]);
     return groups.flatMap((houses) => {
-      const ops = all.filter((op) => op.person === person.name && houses.includes(op.house));
+      const ops = all.filter((op) => op.person === person.name && (person.ends !== undefined || houses.includes(op.house)));
       const rows = houses.flatMap((house) => at(snapshots, house).rules.filter(({ guideId }) => guideId === person.guideIds[house]));
       const ids = new Set([...rows.map(({ id }) => id), ...ops.flatMap(({ ruleId }) => ruleId ?? [])]);
       const wished = ops.filter((op) => op.action === 'create' && op.outcome.kind !== 'refused');

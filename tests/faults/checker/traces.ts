@@ -1,5 +1,5 @@
 import type { Client } from 'pg';
-import type { Finding, World } from './history.js';
+import { everCoupled, type Finding, type World } from './history.js';
 
 /*
  * Texts that exist once in the world, one in every personal or public text that the workload writes, and where each may be found.
@@ -58,7 +58,7 @@ function direct(text: string): string[] {
 
 const coupledHouses = (world: World, name: string | undefined): ReadonlySet<string> => {
   const person = world.persons.find((candidate) => candidate.name === name);
-  return new Set(person?.couplings.flatMap(({ houses }) => houses) ?? []);
+  return new Set(person && everCoupled(person));
 };
 
 /** Tables of another house in which a text may be found, beside its own. */

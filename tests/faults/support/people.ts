@@ -9,7 +9,7 @@ import { PAIRS, PERSONS, type PersonPlan } from './persons.js';
 
 /** Who acts and what there is to act upon when the run begins: made through the API, as people would. */
 export interface People {
-  readonly persons: readonly Person[];
+  readonly persons: readonly (Person & { couplings: readonly PersonCoupling[] })[];
   /** Two by house. */
   readonly staff: ReadonlyMap<string, readonly Account[]>;
   /** By house and name. */
@@ -22,9 +22,9 @@ export const guideKey = (house: string, name: string): string => `${house}/${nam
 const CREATE_OFFER = `mutation ($input: CreateOfferInput!) { createOffer(input: $input) { __typename ... on OfferPayload { offer { id version } } ... on UserError { code message } } }`;
 const UPDATE_GUIDE = `mutation ($input: UpdateGuideInput!) { updateGuide(input: $input) { __typename ... on GuidePayload { guide { id } } ... on UserError { code message } } }`;
 const CREATE_GUIDE = `mutation ($input: CreateGuideInput!) { createGuide(input: $input) { __typename ... on GuidePayload { guide { id } } ... on UserError { code message } } }`;
-const REQUEST_COUPLING = `mutation ($input: RequestCouplingInput!) { requestCoupling(input: $input) { __typename ... on CouplingPayload { coupling { id } } ... on UserError { code message } } }`;
-const ACCEPT_COUPLING = `mutation ($input: AcceptCouplingInput!) { acceptCoupling(input: $input) { __typename ... on CouplingPayload { coupling { id state } } ... on UserError { code message } } }`;
-const CONFIRM_COUPLING = `mutation ($input: CouplingInput!) { confirmCoupling(input: $input) { __typename ... on CouplingPayload { coupling { id state } } ... on UserError { code message } } }`;
+export const REQUEST_COUPLING = `mutation ($input: RequestCouplingInput!) { requestCoupling(input: $input) { __typename ... on CouplingPayload { coupling { id } } ... on UserError { code message } } }`;
+export const ACCEPT_COUPLING = `mutation ($input: AcceptCouplingInput!) { acceptCoupling(input: $input) { __typename ... on CouplingPayload { coupling { id state } } ... on UserError { code message } } }`;
+export const CONFIRM_COUPLING = `mutation ($input: CouplingInput!) { confirmCoupling(input: $input) { __typename ... on CouplingPayload { coupling { id state } } ... on UserError { code message } } }`;
 
 const OFFERS_PER_HOUSE = 4;
 const COUPLING_MS = 15_000;
@@ -111,7 +111,7 @@ export async function populate(federation: FaultFederation, caller: Caller, trac
   }
   const staffOf = (house: string): Account => (staff.get(house) as [Account])[0];
   const guides = new Map<string, Account>();
-  const persons: Person[] = [];
+  const persons: (Person & { couplings: PersonCoupling[] })[] = [];
   for (const [number, plan] of PERSONS.entries()) {
     const guideIds: Record<string, string> = {};
     for (const code of plan.houses) {
@@ -126,7 +126,7 @@ export async function populate(federation: FaultFederation, caller: Caller, trac
       // Whoever asks first keeps the claims: each house is to keep those of somebody.
       couplings.push(await (number % 2 === 0 ? couple(caller, side(one), side(other)) : couple(caller, side(other), side(one))));
     }
-    persons.push({ name: plan.name, guideIds, couplings, sharesBankData: plan.sharesBankData });
+    persons.push({ name: plan.name, guideIds, couplings, sharesBankData: plan.sharesBankData, ...(plan.ends && { ends: plan.ends }), ...(plan.decidesOnBankData && { decidesOnBankData: true }) });
   }
   return { persons, staff, guides, offers };
 }

@@ -74,6 +74,7 @@ export class Recorder {
 /** Without the texts that were written. */
 function bare(op: Op): object {
   if (op.subject === 'profile') return { ...op, values: Object.keys(op.values) };
+  if (op.subject === 'setting') return { ...op, blockTitle: undefined };
   if (op.subject === 'offer') return { ...op, title: undefined };
   return op;
 }

@@ -10,7 +10,7 @@ import { type People, populate } from './people.js';
 import { HOUSES } from './persons.js';
 import { untilQuiet } from './quiet.js';
 import { Recorder } from './recorder.js';
-import { openLinks, resumeCouplings, runWorkload, Scene } from './workload/index.js';
+import { finishCouplings, openLinks, resumeCouplings, runWorkload, Scene } from './workload/index.js';
 
 export interface FaultRunOptions {
   readonly seed: number;
@@ -29,6 +29,7 @@ export interface FaultRunOptions {
 /** Between two looks at what must hold at every moment. */
 const LOOK_MS = 2_000;
 const OPEN_LINKS_MS = 30_000;
+const FINISH_COUPLINGS_MS = 60_000;
 /** Houses take each other's stamps up to a minute ahead. */
 const FORGIVEN_AHEAD_MS = 55_000;
 
@@ -72,6 +73,11 @@ export class FaultRun {
     return { houses: HOUSES, persons: this.people?.persons ?? [] };
   }
 
+  /** Those whose couplings last. Whoever is coupled anew may be taken in both houses, until they have agreed on who keeps his claims. */
+  get #lasting(): World {
+    return { ...this.world, persons: this.world.persons.filter(({ ends }) => ends === undefined) };
+  }
+
   /** Things are done and broken; then everything runs again and falls quiet. */
   async run(): Promise<void> {
     const { seed, changes, durationMs, longestFaultMs, log = () => undefined } = this.options;
@@ -91,6 +97,7 @@ export class FaultRun {
 
   async settle(): Promise<void> {
     await openLinks(this.scene, OPEN_LINKS_MS);
+    await finishCouplings(this.scene, FINISH_COUPLINGS_MS);
     await resumeCouplings(this.scene, OPEN_LINKS_MS);
     // What operators do once they have set a clock right that was too far ahead: until then partners wait for its time to come.
     for (const { clock, operator } of this.federation.houses) if (clock.furthestAhead > FORGIVEN_AHEAD_MS) await operator.call('sync/restamp');
@@ -104,7 +111,7 @@ export class FaultRun {
     while (!stop.aborted) {
       await pause(LOOK_MS, undefined, { signal: stop }).catch(() => undefined);
       const after = await this.federation.snapshots().catch(() => undefined);
-      if (before && after) this.recorder.find(checkDoubleBookings(this.world, steady(before, after)));
+      if (before && after) this.recorder.find(checkDoubleBookings(this.#lasting, steady(before, after, this.scene.disputed)));
       before = after;
     }
   }

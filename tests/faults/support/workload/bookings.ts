@@ -56,7 +56,7 @@ export const createBooking: Action = async (scene, random, house) => {
   const guideIds = someGuides(scene, random, house);
   const offerId = random.pick(book.offers).id;
   const mark = scene.traces.plant(house, 'private', 'booking notes');
-  const input = { idempotencyKey: random.uuid(), offerId, time, customer: customer(scene, house), partySize: random.between(1, 30), language: 'de', notes: mark, guideIds };
+  const input = { idempotencyKey: random.uuid(), offerId, time, customer: customer(scene, house), partySize: random.between(1, 30), language: 'de', notes: mark, guideIds, guideDemand: random.pick([1, 1, 2, 3]) };
   const { base, payload } = await scene.change<{ booking: Answered }>(random, scene.staff(random, house), CREATE, input);
   const answer = payload && factsOf(payload.booking);
   scene.recorder.add({ ...base, subject: 'booking', action: 'create', mark, effect: { ...time, state: 'BOOKED', offerId, guideIds }, ...(answer && { answer }) });
@@ -71,7 +71,7 @@ interface Plan {
 }
 
 /** A booking that is there and that nobody is at, as it is now; undefined when there is none such. */
-async function choose(scene: Scene, random: Random, house: string, fits: (facts: BookingFacts) => boolean, account: Account): Promise<Known<BookingFacts> | undefined> {
+export async function choose(scene: Scene, random: Random, house: string, fits: (facts: BookingFacts) => boolean, account: Account): Promise<Known<BookingFacts> | undefined> {
   const { bookings } = scene.book(house);
   const free = [...bookings.values()].filter(({ busy, facts }) => fits(facts) && (!busy || random.chance(REGARDLESS)));
   const known = pickKnown(random, free);

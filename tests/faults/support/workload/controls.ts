@@ -13,19 +13,24 @@ const change = (name: string): string => `mutation ($input: CouplingInput!) { ${
 const PAUSE = change('pauseCoupling');
 const RESUME = change('resumeCoupling');
 
-async function changeLink(scene: Scene, house: string, partner: string, action: 'suspend' | 'resume'): Promise<boolean> {
+/** By an operator, at one house. */
+async function operate(scene: Scene, house: string, work: () => Promise<unknown>): Promise<{ n: number; house: string; startedAt: number; endedAt: number; attempts: number; outcome: Outcome }> {
   const n = scene.recorder.number();
   const startedAt = scene.recorder.now();
-  let outcome: Outcome;
+  const outcome = await work().then(
+    (): Outcome => ({ kind: 'ok' }),
+    (error: unknown): Outcome => (error instanceof OperatorRefusal && error.status < 500 ? { kind: 'refused', code: error.code } : { kind: 'unknown', why: 'UNREACHABLE' }),
+  );
+  return { n, house, startedAt, endedAt: scene.recorder.now(), attempts: 1, outcome };
+}
+
+async function changeLink(scene: Scene, house: string, partner: string, action: 'suspend' | 'resume'): Promise<boolean> {
   let told = false;
-  try {
+  const done = await operate(scene, house, async () => {
     told = (await scene.federation.house(house).operator.changeLink(partner, action)).partnerTold;
-    outcome = { kind: 'ok' };
-  } catch (error) {
-    outcome = error instanceof OperatorRefusal && error.status < 500 ? { kind: 'refused', code: error.code } : { kind: 'unknown', why: 'UNREACHABLE' };
-  }
-  scene.recorder.add({ n, house, startedAt, endedAt: scene.recorder.now(), attempts: 1, outcome, subject: 'link', action, of: partner });
-  return outcome.kind === 'ok' && told;
+  });
+  scene.recorder.add({ ...done, subject: 'link', action, of: partner });
+  return done.outcome.kind === 'ok' && told;
 }
 
 const partnerOf = (random: Random, house: string): string => {
@@ -40,6 +45,31 @@ export const suspendLink: Action = async (scene, random, house) => {
   await pause(random.between(500, 4_000));
   await changeLink(scene, house, partner, 'resume');
 };
+
+/** A new key for one side of a link. */
+export const rotateKey: Action = async (scene, random, house) => {
+  const partner = partnerOf(random, house);
+  const done = await operate(scene, house, () => scene.federation.house(house).operator.rotateLinkKey(partner));
+  scene.recorder.add({ ...done, subject: 'link', action: 'rotate', of: partner });
+};
+
+/** Another title for the blocks of a house, which every house that couples its guides learns. */
+export const renameBlocks: Action = async (scene, _random, house) => {
+  const book = scene.book(house);
+  // Settings have no version: who sets them last must be known.
+  if (book.isBeingSet) return;
+  book.isBeingSet = true;
+  const blockTitle = `Held ${scene.traces.plant(house, 'title', 'title of blocks')}`;
+  const done = await operate(scene, house, () => scene.federation.house(house).operator.changeSettings({ blockTitle }));
+  scene.recorder.add({ ...done, subject: 'setting', blockTitle });
+  book.isBeingSet = false;
+};
+
+export async function endAsOperator(scene: Scene, house: string, couplingId: string): Promise<boolean> {
+  const done = await operate(scene, house, () => scene.federation.house(house).operator.changeCoupling(couplingId, 'end'));
+  scene.recorder.add({ ...done, subject: 'coupling', action: 'end', of: couplingId });
+  return done.outcome.kind === 'ok';
+}
 
 async function changeCoupling(scene: Scene, random: Random, house: string, couplingId: string, action: 'pause' | 'resume'): Promise<void> {
   const { base } = await scene.change(random, scene.staff(random, house), action === 'pause' ? PAUSE : RESUME, { couplingId });

@@ -3,12 +3,16 @@ import { Random } from '../../../../scripts/demo/random.js';
 import { createBlock, endBlock, moveBlock } from './blocks.js';
 import { assignGuide, cancelBooking, changeContent, createBooking, deleteBooking, moveBooking, resetAssignment, swapGuides } from './bookings.js';
 import { beAbsent, changeRule, setIndividual } from './availability.js';
-import { pauseCoupling, suspendLink } from './controls.js';
+import { pauseCoupling, renameBlocks, rotateKey, suspendLink } from './controls.js';
+import { runCouplings } from './couplings.js';
+import { dispute } from './disputes.js';
 import { lookAround } from './looking.js';
-import { changeProfile, renameOffer } from './profiles.js';
+import { changeProfile, decideOnBankData, renameOffer } from './profiles.js';
+import { answerRequests, askGuides } from './requests.js';
 import type { Action, Scene } from './scene.js';
 
 export { openLinks, resumeCouplings } from './controls.js';
+export { finishCouplings } from './couplings.js';
 export { Scene } from './scene.js';
 
 /** How often each is done, in relation to the others. */
@@ -21,6 +25,8 @@ const ACTIONS: readonly (readonly [number, Action])[] = [
   [8, resetAssignment],
   [8, cancelBooking],
   [6, deleteBooking],
+  [7, askGuides],
+  [7, answerRequests],
   [14, changeProfile],
   [2, renameOffer],
   [5, createBlock],
@@ -29,6 +35,10 @@ const ACTIONS: readonly (readonly [number, Action])[] = [
   [10, changeRule],
   [3, setIndividual],
   [1, beAbsent],
+  [2.5, dispute],
+  [0.8, decideOnBankData],
+  [0.8, renameBlocks],
+  [0.8, rotateKey],
   [0.6, pauseCoupling],
   [0.5, suspendLink],
   [10, lookAround],
@@ -74,5 +84,5 @@ export async function runWorkload(scene: Scene, { seed, changes, durationMs }: W
       await nextAction(scene, random, house)(scene, random, house);
     }
   };
-  await Promise.all(Array.from({ length: ACTORS }, (_, actor) => act(actor)));
+  await Promise.all([...Array.from({ length: ACTORS }, (_, actor) => act(actor)), runCouplings(scene, { seed, durationMs }, isOver)]);
 }

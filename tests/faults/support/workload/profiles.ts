@@ -1,5 +1,5 @@
 import type { Random } from '../../../../scripts/demo/random.js';
-import { isCoupledIn, type Person } from '../../checker/index.js';
+import type { Person } from '../../checker/index.js';
 import { guideKey } from '../people.js';
 import type { Action, Scene } from './scene.js';
 
@@ -18,8 +18,7 @@ type Value = string | string[] | { accountHolder: string; iban: string };
 const textOf = (value: Value): string => (typeof value === 'string' ? value : Array.isArray(value) ? value.join(' ') : value.accountHolder);
 
 function someValues(scene: Scene, random: Random, house: string, person: Person, byGuide: boolean): Record<string, Value> {
-  // What is written where nobody couples him stays there.
-  const whose = isCoupledIn(person, house) ? person.name : `${person.name} of ${house}`;
+  const whose = scene.readersOf(person, house);
   const plant = (field: string) => scene.traces.plant(house, 'profile', field, whose);
   const all: Record<string, () => Value> = {
     firstName: () => plant('first name'),
@@ -27,11 +26,30 @@ function someValues(scene: Scene, random: Random, house: string, person: Person,
     email: () => `${plant('profile address')}@post.example`,
     phone: () => `+49 ${plant('telephone')}`,
     languages: () => LANGUAGES.filter(() => random.chance(0.4)),
-    ...(byGuide && { bankData: () => ({ accountHolder: person.sharesBankData ? plant('account holder') : scene.traces.plant(house, 'private', 'account holder'), iban: IBAN }) }),
+    ...(byGuide && { bankData: () => ({ accountHolder: scene.sharesBankData(person, house) ? plant('account holder') : scene.traces.plant(house, 'private', 'account holder'), iban: IBAN }) }),
   };
   const chosen = Object.keys(all).filter(() => random.chance(0.4));
   return Object.fromEntries((chosen.length > 0 ? chosen : ['phone']).map((field) => [field, all[field]?.() ?? '']));
 }
+
+/** He decides anew whether this house may tell his others of his account: once, so that it is known what may be where. */
+export const decideOnBankData: Action = async (scene, random, house) => {
+  const { decided } = scene.book(house);
+  const undecided = scene.personsIn(house).filter(({ name, decidesOnBankData }) => decidesOnBankData && !decided.has(name));
+  if (undecided.length === 0) return;
+  const person = random.pick(undecided);
+  const guideId = person.guideIds[house] as string;
+  const account = scene.people.guides.get(guideKey(house, person.name));
+  if (!account) throw new Error(`${person.name} has no account in ${house}`);
+  const reply = await scene.caller.ask(account, scene.via(random)(), READ_GUIDE, { id: guideId });
+  const guide = reply.kind === 'data' ? (reply.data['guide'] as { version: number } | null) : null;
+  if (!guide) return;
+  const sharesBankData = !person.sharesBankData;
+  const { base, outcome, payload, clockAtLeast } = await scene.change<{ guide: { version: number } }>(random, account, UPDATE_GUIDE, { guideId, expectedVersion: guide.version, sharesBankData });
+  const values = { sharesBankData: String(sharesBankData) };
+  scene.recorder.add({ ...base, subject: 'profile', guideId, values, expectedVersion: guide.version, clockAtLeast, ...(payload && { answerVersion: payload.guide.version }) });
+  if (outcome.kind === 'ok') decided.add(person.name);
+};
 
 /** By staff or by the guide himself, in any of his houses. */
 export const changeProfile: Action = async (scene, random, house) => {

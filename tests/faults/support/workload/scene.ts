@@ -1,5 +1,5 @@
 import type { Random } from '../../../../scripts/demo/random.js';
-import type { BlockFacts, BookingFacts, Outcome, Person, Traces } from '../../checker/index.js';
+import { type BlockFacts, type BookingFacts, isCoupledIn, type Outcome, type Person, type Traces } from '../../checker/index.js';
 import { type Account, type Caller, change, type Changed, type Via } from '../caller.js';
 import type { FaultFederation } from '../federation.js';
 import type { People } from '../people.js';
@@ -19,6 +19,15 @@ export interface Known<Facts> {
   changedAt: number;
 }
 
+/** A request to a guide that nobody has closed yet, as far as is known. */
+export interface KnownRequest {
+  readonly id: string;
+  /** The booking's. */
+  readonly mark: string;
+  readonly bookingId: string;
+  readonly guideId: string;
+}
+
 /** Whoever has just changed something often changes it again at once: while the first change is still on its way. */
 const AGAIN = 0.45;
 
@@ -31,6 +40,13 @@ export function pickKnown<Facts>(random: Random, from: readonly Known<Facts>[]):
 export class Book {
   readonly bookings = new Map<string, Known<BookingFacts>>();
   readonly blocks = new Map<string, Known<BlockFacts>>();
+  readonly requests = new Map<string, KnownRequest>();
+  /** Foreign bookings that guides dispute here, as far as is known, with the guide's name. */
+  readonly disputes = new Map<string, string>();
+  /** Persons who have decided here on their bank data. */
+  readonly decided = new Set<string>();
+  /** An operator is changing the settings. */
+  isBeingSet = false;
   readonly offers: { id: string; version: number }[];
 
   constructor(
@@ -53,6 +69,8 @@ export class Scene {
   readonly books: ReadonlyMap<string, Book>;
   /** How many times of rules have been given out. */
   ruleTimes = 0;
+  /** Assignments that a guide has disputed, or is about to. */
+  readonly disputed = new Set<string>();
   readonly firstSlot = Math.floor(Date.now() / DAY_MS + FIRST_DAY) * DAY_MS;
 
   constructor(
@@ -77,6 +95,17 @@ export class Scene {
 
   personsIn(house: string): Person[] {
     return this.people.persons.filter(({ guideIds }) => guideIds[house] !== undefined);
+  }
+
+  /** For whom a profile's text of this house is: what is written where nobody couples him, or couples him no more, stays there. */
+  readersOf(person: Person, house: string): string {
+    const isShared = isCoupledIn(person, house) || person.ends === 'AGAIN';
+    return isShared ? person.name : `${person.name} of ${house}`;
+  }
+
+  /** Whether his account holder written in this house may get to his others. One who shares no longer has said so before it is written. */
+  sharesBankData(person: Person, house: string): boolean {
+    return person.decidesOnBankData ? !(person.sharesBankData && this.book(house).decided.has(person.name)) : person.sharesBankData;
   }
 
   guideIds(house: string): string[] {
