@@ -26,7 +26,8 @@ export const REQUEST_COUPLING = `mutation ($input: RequestCouplingInput!) { requ
 export const ACCEPT_COUPLING = `mutation ($input: AcceptCouplingInput!) { acceptCoupling(input: $input) { __typename ... on CouplingPayload { coupling { id state } } ... on UserError { code message } } }`;
 export const CONFIRM_COUPLING = `mutation ($input: CouplingInput!) { confirmCoupling(input: $input) { __typename ... on CouplingPayload { coupling { id state } } ... on UserError { code message } } }`;
 
-const OFFERS_PER_HOUSE = 4;
+/** Of offers: how many guides each needs. */
+const DEMANDS = [1, 1, 2, 3];
 const COUPLING_MS = 15_000;
 
 /** One change that must succeed. */
@@ -48,10 +49,10 @@ async function openHouse(house: FaultHouse, caller: Caller, traces: Traces): Pro
     }
     const [first] = staff as [Account];
     const offers: { id: string; version: number }[] = [];
-    for (let index = 0; index < OFFERS_PER_HOUSE; index += 1) {
+    for (const guideDemand of DEMANDS) {
       const title = `Tour ${traces.plant(house.code, 'title', 'offer title')}`;
       const description = traces.plant(house.code, 'private', 'offer description');
-      const input = { idempotencyKey: randomUUID(), title, description, durationMinutes: 60, languages: ['de'], priceAmount: 900 };
+      const input = { idempotencyKey: randomUUID(), title, description, durationMinutes: 60, languages: ['de'], priceAmount: 900, guideDemand };
       offers.push((await must<{ offer: { id: string; version: number } }>(caller, first, CREATE_OFFER, input)).offer);
     }
     return { staff, offers };

@@ -56,7 +56,7 @@ export const createBooking: Action = async (scene, random, house) => {
   const guideIds = someGuides(scene, random, house);
   const offerId = random.pick(book.offers).id;
   const mark = scene.traces.plant(house, 'private', 'booking notes');
-  const input = { idempotencyKey: random.uuid(), offerId, time, customer: customer(scene, house), partySize: random.between(1, 30), language: 'de', notes: mark, guideIds, guideDemand: random.pick([1, 1, 2, 3]) };
+  const input = { idempotencyKey: random.uuid(), offerId, time, customer: customer(scene, house), partySize: random.between(1, 30), language: 'de', notes: mark, guideIds };
   const { base, payload } = await scene.change<{ booking: Answered }>(random, scene.staff(random, house), CREATE, input);
   const answer = payload && factsOf(payload.booking);
   scene.recorder.add({ ...base, subject: 'booking', action: 'create', mark, effect: { ...time, state: 'BOOKED', offerId, guideIds }, ...(answer && { answer }) });
