@@ -16,6 +16,10 @@ describe('example operations', () => {
     expect(validate(schema, document, [...specifiedRules, ...limits]).map((error) => error.message)).toEqual([]);
   });
 
+  it.each(/```graphql\n(.*?)```/s.exec(readFileSync(join(projectRoot, 'README.md'), 'utf8'))?.[1]?.trim().split('\n\n') ?? ['none'])('the README’s is valid: %s', (document) => {
+    expect(validate(schema, parse(document)).map((error) => error.message)).toEqual([]);
+  });
+
   it('together they use every root field', () => {
     const used = new Set<string>();
     for (const { document } of documents) {

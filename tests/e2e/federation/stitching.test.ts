@@ -4,8 +4,12 @@ import { at, type CalendarEntry, type Federation, RANGE, startFederation, until,
 import { PASSWORD } from '../../testkit/records.js';
 
 let federation: Federation;
+/** What Greta was called at alpha before two couplings became one person. */
+const FORMER_ID = `g_${randomUUID()}`;
 beforeAll(async () => {
   federation = await startFederation();
+  const { records } = federation.alpha;
+  await records.query('insert into guide_alias (global_id, guide_id) values ($1, $2)', [FORMER_ID, federation.alpha.guide('greta').id]);
 });
 afterAll(() => federation?.close());
 
@@ -56,6 +60,7 @@ describe('the calendar of a guide who is coupled in three houses is complete and
     ['with what is included', 'guide(id: $id) { calendar(range: $range) @include(if: $yes) { offerTitle @skip(if: $no) } }', guide(title)],
     ['skipped altogether', 'guide(id: $id) { id calendar(range: $range) @skip(if: $yes) { offerTitle } }', () => ({ guide: { id: federation.alpha.guide('greta').id } })],
     ['by the global id', 'guide(id: $global) { calendar(range: $range) { offerTitle } }', guide(title)],
+    ['by a global id that she had before', 'guide(id: $former) { id globalId calendar(range: $range) { offerTitle } }', () => ({ guide: { id: federation.alpha.guide('greta').id, globalId: federation.alpha.guide('greta').globalId, calendar: title() } })],
     ['through two roads at once', 'guide(id: $id) { calendar(range: $range) { offerTitle } } me { guide { calendar(range: $noon) { id } } }', () => ({ guide: { calendar: title() }, me: { guide: { calendar: greta().filter(isIn(noon)).map(({ id }) => ({ id })) } } })],
     [
       'through her bookings',
@@ -66,7 +71,7 @@ describe('the calendar of a guide who is coupled in three houses is complete and
   test.each(selections)('%s', async (_name, selection, expected) => {
     const { id, globalId } = federation.alpha.guide('greta');
     const spread = selection.includes('...Times') ? 'fragment Times on Guide { calendar(range: $range) { start instance { code } } }' : '';
-    const declared: [string, string, unknown][] = [['id', 'ID!', id], ['global', 'ID!', globalId], ['range', 'TimeRangeInput!', RANGE], ['morning', 'TimeRangeInput!', morning], ['noon', 'TimeRangeInput!', noon], ['yes', 'Boolean!', true], ['no', 'Boolean!', false]];
+    const declared: [string, string, unknown][] = [['id', 'ID!', id], ['global', 'ID!', globalId], ['former', 'ID!', FORMER_ID], ['range', 'TimeRangeInput!', RANGE], ['morning', 'TimeRangeInput!', morning], ['noon', 'TimeRangeInput!', noon], ['yes', 'Boolean!', true], ['no', 'Boolean!', false]];
     const used = declared.filter(([name]) => new RegExp(`\\$${name}\\b`).test(selection + spread));
     const head = used.map(([name, type]) => `$${name}: ${type}`).join(', ');
     const variables = Object.fromEntries(used.map(([name, , value]) => [name, value]));
