@@ -2,15 +2,11 @@ import DataLoader from 'dataloader';
 import type { RequestContext } from '../../platform/context.js';
 import type { Database, Tx } from '../../platform/database/database.js';
 import { checkRange, type TimeRange } from '../../platform/time.js';
-import { type Guide, guideScope } from '../guides/index.js';
+import { byGuideAndRange, type Guide, guideScope, type OfGuide } from '../guides/index.js';
 import { availabilityRepository as repository } from './availability.repository.js';
 import type { Absence, AvailabilityForeignBooking, AvailabilityPeriod, AvailabilityRule, IndividualAvailability } from './availability.type.js';
 import { GuideAvailability, isFree } from './computation.js';
 import type { Span } from './spans.js';
-
-interface RangeKey extends TimeRange {
-  guideId: string;
-}
 
 /** Title and house are there for the guide himself alone; nobody else's database role can read them. */
 type Foreign = Span & Partial<Pick<AvailabilityForeignBooking, 'offerTitle' | 'instance'>>;
@@ -24,7 +20,6 @@ const entriesLoader = {};
 const absencesLoader = {};
 
 const toSpan = ({ start, end }: TimeRange): Span => ({ start: start.getTime(), end: end.getTime() });
-const rangeKey = ({ guideId, start, end }: RangeKey): string => `${guideId}-${start.getTime()}-${end.getTime()}`;
 
 /** Responsible for reading when guides are available; what changes it are the other services of this module. */
 export class AvailabilityService {
@@ -80,7 +75,7 @@ export class AvailabilityService {
   }
 
   /** Five statements for each range asked for, whatever the number of guides on the page. */
-  #loader(ctx: RequestContext): DataLoader<RangeKey, GuideAvailability | undefined> {
+  #loader(ctx: RequestContext): DataLoader<OfGuide, GuideAvailability | undefined> {
     return byGuideAndRange(ctx, availabilityLoader, async (ids, range) => {
       const loaded = await this.load(this.database.app.sql, ids, range);
       return (id) => loaded.get(id);
@@ -118,29 +113,6 @@ export class AvailabilityService {
     });
     return loader.load({ guideId: guide.id, ...range });
   }
-}
-
-/** A loader of this request by guide and range; `read` is called once for each range, with all guides it was asked for. */
-function byGuideAndRange<T>(ctx: RequestContext, owner: object, read: (guideIds: string[], range: TimeRange) => Promise<(guideId: string) => T>): DataLoader<RangeKey, T> {
-  return ctx.loader<RangeKey, T>(
-    owner,
-    () =>
-      new DataLoader<RangeKey, T, string>(
-        async (keys) => {
-          const found = new Map<string, T>();
-          for (const group of Map.groupBy(keys, ({ start, end }) => `${start.getTime()}-${end.getTime()}`).values()) {
-            const [{ start, end }] = group as [RangeKey];
-            const of = await read(
-              group.map(({ guideId }) => guideId),
-              { start, end },
-            );
-            for (const key of group) found.set(rangeKey(key), of(key.guideId));
-          }
-          return keys.map((key) => found.get(rangeKey(key)) as T);
-        },
-        { cacheKeyFn: rangeKey },
-      ),
-  );
 }
 
 const toPeriods = (availability: GuideAvailability<Foreign>): AvailabilityPeriod[] =>

@@ -1,4 +1,4 @@
-import DataLoader from 'dataloader';
+import type DataLoader from 'dataloader';
 import type { RequestContext } from '../../platform/context.js';
 import type { Database } from '../../platform/database/database.js';
 import { notFound } from '../../platform/errors/user-error.js';
@@ -6,16 +6,12 @@ import { BoundedFeed } from '../../platform/events/bounded-feed.js';
 import type { EventHub, InstanceEvent } from '../../platform/events/events.js';
 import { checkRange, type TimeRange } from '../../platform/time.js';
 import { checkInteger } from '../../platform/validation.js';
-import { type Guide, type GuideService, guideScope } from '../guides/index.js';
+import { byGuideAndRange, type Guide, type GuideService, guideScope, type OfGuide } from '../guides/index.js';
 import type { Sessions } from '../identity/index.js';
 import type { SettingsStore } from '../settings/index.js';
 import { calendarRepository as repository, type CalendarRow, type ForeignRow } from './calendar.repository.js';
 import { type CalendarChange, CalendarChangeKind, type CalendarEntry, CalendarEntryKind, Origin } from './calendar.type.js';
 import { ageInSeconds } from './replica-ages.js';
-
-interface RangeKey extends TimeRange {
-  guideId: string;
-}
 
 /** Changes a subscriber may lag behind before he is told to load the calendar again. */
 const MAX_WAITING_CHANGES = 100;
@@ -71,27 +67,11 @@ export class CalendarService {
   }
 
   /** One statement for each range asked for, whatever the number of guides on the page. */
-  #staffLoader(ctx: RequestContext): DataLoader<RangeKey, CalendarRow[]> {
-    return ctx.loader<RangeKey, CalendarRow[]>(
-      this,
-      () =>
-        new DataLoader<RangeKey, CalendarRow[], string>(
-          async (keys) => {
-            const byRange = Map.groupBy(keys, ({ start, end }) => `${start.getTime()}-${end.getTime()}`);
-            const found = new Map<string, CalendarRow[]>();
-            await Promise.all(
-              [...byRange.values()].map(async (group) => {
-                const [{ start, end }] = group as [RangeKey];
-                const ids = group.map((key) => key.guideId);
-                const rows = Map.groupBy(await repository.asStaff(this.database, ids, { start, end }), (row) => row.guide_id);
-                for (const id of ids) found.set(rangeKey({ guideId: id, start, end }), rows.get(id) ?? []);
-              }),
-            );
-            return keys.map((key) => found.get(rangeKey(key)) ?? []);
-          },
-          { cacheKeyFn: rangeKey },
-        ),
-    );
+  #staffLoader(ctx: RequestContext): DataLoader<OfGuide, CalendarRow[]> {
+    return byGuideAndRange(ctx, this, async (guideIds, range) => {
+      const rows = Map.groupBy(await repository.asStaff(this.database, guideIds, range), (row) => row.guide_id);
+      return (id) => rows.get(id) ?? [];
+    });
   }
 
   #toEntry(row: CalendarRow): CalendarEntry {
@@ -182,8 +162,6 @@ const toForeignEntry = (row: ForeignRow, now: Date): CalendarEntry => ({
   replicaAge: ageInSeconds(row.as_of, now),
   disputed: row.disputed,
 });
-
-const rangeKey = ({ guideId, start, end }: RangeKey): string => `${guideId}-${start.getTime()}-${end.getTime()}`;
 
 /** Reads each change when the subscriber is ready for it. A fault of one read becomes REFETCH rather than a hole. */
 function resolved(feed: BoundedFeed<() => Promise<CalendarChange | undefined>>): AsyncIterableIterator<CalendarChange> {

@@ -4,3 +4,4 @@ export { GuideService, type NewProfile } from './guide.service.js';
 export { Guide, GuidePayload } from './guide.type.js';
 export { isBic, isIban } from './bank-data.js';
 export { PROFILE_FIELDS, type Profile, type ProfileField, stampProfile } from './profile.js';
+export { byGuideAndRange, type OfGuide } from './range-loader.js';
