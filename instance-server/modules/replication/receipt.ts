@@ -124,8 +124,9 @@ export class SyncReceipt {
           throw error;
         });
       for (const [index, answer] of given?.entries() ?? []) answers.push([places[index] ?? 0, answer]);
-      this.metrics.applied(receipt.link, kind.kind, places.length);
     }
+    // Once all of it is taken: a refusal undoes what was applied before it.
+    for (const [kind, ofKind] of Map.groupBy(items, (item) => item.kind)) this.metrics.applied(receipt.link, kind, ofKind.length);
     return answers;
   }
 }

@@ -34,8 +34,11 @@ async function contents(): Promise<Record<string, unknown>> {
   return { ...Object.fromEntries(await Promise.all(found)), numbers };
 }
 
+const metrics = async (): Promise<string> => (await fetch(`${house.url}/metrics`)).text();
+const applied = async (): Promise<string[]> => (await metrics()).match(/^lotse_sync_applied_total.*$/gm) ?? [];
+
 async function counted(): Promise<Map<string, number>> {
-  const text = await (await fetch(`${house.url}/metrics`)).text();
+  const text = await metrics();
   const lines = [...text.matchAll(/^lotse_sync_refused_total\{partner="([^"]*)",code="([^"]*)",direction="in"\} (\d+)$/gm)];
   return new Map(lines.map(([, partner, code, count]) => [`${partner} ${code}`, Number(count)]));
 }
@@ -88,10 +91,10 @@ test.each<[string, () => Promise<Answer>, Answer, { partner?: string; code?: str
   ['a guide of houses that are not linked', () => mallory.call('couplings/request', { couplingId: randomUUID(), name: SECRET, coupledWith: ['zqsecret'] }), { status: 409, body: { code: 'NOT_PAIRWISE_LINKED' } }, { action: 'couplings/request' }],
   ['a key that is none', () => mallory.call('link/rotate', { publicJwk: { kty: 'EC', crv: 'P-256', x: 'A'.repeat(43), y: 'A'.repeat(43) } }), MALFORMED, { action: 'link/rotate' }],
 ])('%s', async (_what, call, answer, { partner = 'mallory', code = String(answer.body['code']), action = 'sync/deliver' }) => {
-  const [before, countedBefore] = [await contents(), await counted()];
+  const [before, appliedBefore, countedBefore] = [await contents(), await applied(), await counted()];
   house.server.log.length = 0;
   expect(await call()).toEqual(answer);
-  expect(await contents()).toEqual(before);
+  expect([await contents(), await applied()]).toEqual([before, appliedBefore]);
   const more = [...(await counted())].filter(([name, count]) => count !== countedBefore.get(name)).map(([name, count]) => [name, count - (countedBefore.get(name) ?? 0)]);
   expect(more).toEqual([[`${partner} ${code}`, 1]]);
   const lines = house.server.log.map((line) => JSON.parse(line) as Record<string, unknown>).filter(({ msg }) => msg === 'a partner call was refused');
