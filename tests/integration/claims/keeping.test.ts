@@ -4,7 +4,7 @@ import { Cleanup } from '../../testkit/cleanup.js';
 import { until } from '../../testkit/until.js';
 import { at } from '../instance/support/house.js';
 import type { ReplicatingHouse } from '../replication/support/houses.js';
-import { assignmentOf, book, type Booked, claimsAt, claimsBeside, conflicts, openHouses, quiet, type SharedGuide, shareGuide, verification, verificationOf } from './support/houses.js';
+import { assignmentOf, book, type Booked, claimsAt, claimsBeside, conflicts, holdDeliveries, openHouses, quiet, type SharedGuide, shareGuide, verification, verificationOf } from './support/houses.js';
 
 const cleanup = new Cleanup();
 afterAll(() => cleanup.run());
@@ -114,6 +114,33 @@ test('houses whose keeper is gone without a word agree on another', async () => 
     return keepers[0] === keepers[1] && ['beta 2', 'gamma 2'].includes(keepers[0] ?? '');
   });
   await until(async () => (await verification(gamma, assignmentOf(booked))) === 'VERIFIED');
+});
+
+test('who couples a guide that has a global id already supposes that the partner keeps his claims, until he names the one who does', async () => {
+  const shared = await shareGuide([alpha, gamma]);
+  const ids = { ...shared.ids, beta: await beta.records.guide() };
+  const guide: SharedGuide = { ids, couplings: shared.couplings };
+  const early = await bookAt(beta, guide, 0, 1);
+  await quiet(houses);
+  const change = async (house: ReplicatingHouse, mutation: string, type: string, input: Record<string, unknown>, token?: string) => {
+    const document = `mutation ($input: ${type}!) { ${mutation}(input: $input) { __typename ... on CouplingPayload { coupling { id state } } } }`;
+    const answer = await house.api.query<Record<string, { coupling?: { id: string; state: string } }>>(document, { input }, token ?? (await house.staff()));
+    return answer.data?.[mutation]?.coupling ?? { id: answer.text, state: answer.text };
+  };
+  const tokenOf = async (house: ReplicatingHouse) => (await house.records.signedIn('GUIDE', { guideId: guideOf(house, guide) })).token;
+  const letGo = await holdDeliveries(gamma, 'beta');
+  const { id: couplingId } = await change(gamma, 'requestCoupling', 'RequestCouplingInput', { idempotencyKey: randomUUID(), guideId: guideOf(gamma, guide), instance: 'beta' });
+  await change(beta, 'acceptCoupling', 'AcceptCouplingInput', { couplingId, guideId: guideOf(beta, guide) });
+  await change(gamma, 'confirmCoupling', 'CouplingInput', { couplingId }, await tokenOf(gamma));
+  expect((await change(beta, 'confirmCoupling', 'CouplingInput', { couplingId }, await tokenOf(beta))).state).toBe('ACTIVE');
+  expect(await keeperAt(beta, guide)).toBe('gamma 0');
+  expect(await keeperAt(gamma, guide)).toBe('alpha 1');
+  // Asked, he says that he is not; nobody is told that he were.
+  await until(async () => (await verification(beta, assignmentOf(early))) === 'UNVERIFIED');
+  expect(await claimsAt(gamma, guide, at(0))).toEqual([]);
+  await letGo();
+  await until(async () => (await keeperAt(beta, guide)) === 'alpha 1');
+  expect(await keeperAt(gamma, guide)).toBe('alpha 1');
 });
 
 test('of two keepers the one of the older global id takes over the claims of the other', async () => {

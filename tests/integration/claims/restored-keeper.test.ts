@@ -1,11 +1,9 @@
-import { Client } from 'pg';
 import { Cleanup } from '../../testkit/cleanup.js';
-import { databaseUrl } from '../../testkit/postgres.js';
 import { until } from '../../testkit/until.js';
 import { at } from '../instance/support/house.js';
 import type { ReplicatingHouse } from '../replication/support/houses.js';
 import { backup } from '../replication/support/time-travel.js';
-import { assignmentOf, book, type Booked, claimsAt, openHouses, quiet, type SharedGuide, shareGuide, verification, verificationOf } from './support/houses.js';
+import { assignmentOf, book, type Booked, claimsAt, holdDeliveries, openHouses, quiet, type SharedGuide, shareGuide, verification, verificationOf } from './support/houses.js';
 
 /* The house that keeps the claims is put back to an older state: until all others have told it theirs again, it grants nothing new. */
 
@@ -26,16 +24,6 @@ const bookAt = (house: ReplicatingHouse, guide: SharedGuide, from: number, to: n
 const incarnationOf = async (house: ReplicatingHouse): Promise<number> => (await house.records.query<{ incarnation: number }>('select incarnation from sync_state'))[0]?.incarnation ?? 0;
 const refusalOf = async (house: ReplicatingHouse, id: string): Promise<string | null | undefined> =>
   (await house.records.query<{ refused_code: string | null }>(`select refused_code from outbox where kind = 'CLAIM' and record_id = $1`, [id]))[0]?.refused_code;
-
-/** Nothing is delivered to the partner, while signs of life go on; the function given lets it go. */
-async function holdDeliveries(house: ReplicatingHouse, partnerCode: string): Promise<() => Promise<void>> {
-  const [link] = await house.records.query<{ id: string }>(`select id from link where partner_code = $1 and state = 'ACTIVE'`, [partnerCode]);
-  const client = new Client({ connectionString: databaseUrl(house.instance.database) });
-  client.on('error', () => undefined);
-  await client.connect();
-  await client.query('select pg_advisory_lock(hashtextextended($1, 0))', [`lotse drain ${link?.id}`]);
-  return () => client.end();
-}
 
 /** A booking that its house has not heard of yet. */
 const unheard = (house: ReplicatingHouse, booked: Booked) => house.records.query('delete from foreign_booking where id = $1', [assignmentOf(booked)]);

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { Client } from 'pg';
 import { pino } from 'pino';
 import { composeClaims } from '../../../../instance-server/modules/claims/index.js';
 import { AuditService } from '../../../../instance-server/modules/audit/index.js';
@@ -9,6 +10,7 @@ import { Database } from '../../../../instance-server/platform/database/database
 import { EventHub } from '../../../../instance-server/platform/events/events.js';
 import { connectInstances } from '../../../../scripts/operator/connect.js';
 import type { Cleanup } from '../../../testkit/cleanup.js';
+import { databaseUrl } from '../../../testkit/postgres.js';
 import { until } from '../../../testkit/until.js';
 import { openReplicatingHouse, type ReplicatingHouse } from '../../replication/support/houses.js';
 
@@ -119,6 +121,16 @@ export async function quiet(houses: readonly ReplicatingHouse[]): Promise<void> 
     for (const house of houses) if ((await waiting(house)).length > 0) return false;
     return true;
   });
+}
+
+/** Nothing is delivered to the partner, while signs of life go on; the function given lets it go. */
+export async function holdDeliveries(house: ReplicatingHouse, partnerCode: string): Promise<() => Promise<void>> {
+  const [link] = await house.records.query<{ id: string }>(`select id from link where partner_code = $1 and state = 'ACTIVE'`, [partnerCode]);
+  const client = new Client({ connectionString: databaseUrl(house.instance.database) });
+  client.on('error', () => undefined);
+  await client.connect();
+  await client.query('select pg_advisory_lock(hashtextextended($1, 0))', [`lotse drain ${link?.id}`]);
+  return () => client.end();
 }
 
 /** The services of claims on a house's database, beside its server: what time or an operator would start is started by the test. */
