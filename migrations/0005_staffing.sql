@@ -56,3 +56,21 @@ $$;
 revoke all on function booking_to_requests() from public;
 create trigger booking_to_requests after update on booking for each row
   when (old.version is distinct from new.version) execute function booking_to_requests();
+
+-- A withdrawal by the trigger above is in the action log as what somebody did: whoever the last entry of the transaction names, or the
+-- system. At the end of the transaction, since the entry of the change itself may come after it; see AuditService.
+create function request_withdrawal_logged() returns trigger
+language plpgsql security definer set search_path = pg_catalog, public
+as $$
+declare
+  v_actor json := coalesce(nullif(current_setting('lotse.actor', true), ''), '{"actor_kind": "SYSTEM"}')::json;
+begin
+  insert into public.audit_entry (id, at, actor_kind, actor_id, actor_role, action, subject_type, subject_id, after)
+  values (gen_random_uuid(), new.closed_at, v_actor ->> 'actor_kind', v_actor ->> 'actor_id', v_actor ->> 'actor_role', 'request.withdrawn', 'request', new.id,
+          jsonb_build_object('bookingId', new.booking_id, 'guideId', new.guide_id, 'withdrawal', new.withdrawal));
+  return null;
+end
+$$;
+revoke all on function request_withdrawal_logged() from public;
+create constraint trigger request_withdrawal_logged after update on guide_request deferrable initially deferred for each row
+  when (old.state = 'OPEN' and new.state = 'WITHDRAWN' and new.withdrawal <> 'BY_STAFF') execute function request_withdrawal_logged();

@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { newId } from '../../platform/crypto.js';
 import type { RequestContext, Viewer } from '../../platform/context.js';
 import type { Tx } from '../../platform/database/database.js';
@@ -93,12 +94,13 @@ const json = (value: Record<string, unknown> | null | undefined): never => (valu
 /** Responsible for the action log. Its rows are written in the transaction of what they tell of, or not at all. */
 export class AuditService {
   async record(tx: Tx, actor: Actor, at: Date, record: AuditRecord): Promise<void> {
+    const columns = actorColumns(actor);
     await tx
       .insertInto('audit_entry')
       .values({
         id: newId(),
         at,
-        ...actorColumns(actor),
+        ...columns,
         on_behalf_of: record.onBehalfOf ?? null,
         action: record.action,
         subject_type: record.subjectType,
@@ -106,6 +108,8 @@ export class AuditService {
         before: json(record.before),
         after: json(record.after),
       })
+      // For what triggers of the same transaction log.
+      .returning(sql<string>`set_config('lotse.actor', ${JSON.stringify(columns)}, true)`.as('actor'))
       .execute();
   }
 

@@ -149,6 +149,7 @@ test('each role may call these functions and no other of ours', async () => {
     block_title_to_assignments: [],
     assignment_verification: [],
     booking_to_requests: [],
+    request_withdrawal_logged: [],
     calendar_entry: ['app', 'guide'],
     calendar_of_guide: ['guide'],
     calendar_of_guides: ['app'],

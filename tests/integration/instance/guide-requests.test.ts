@@ -175,6 +175,32 @@ describe('a guide who is asked', () => {
 });
 
 describe('a booking', () => {
+  test('what is withdrawn by itself is in the action log, under whoever has caused it', async () => {
+    const [anna, bea] = (await guides(2)) as [Asked, Asked];
+    const logged = async (requestId: string | undefined) =>
+      house.records.query(
+        `select e.actor_kind, e.actor_role, a.guide_id, e.after from audit_entry e left join account a on a.id::text = e.actor_id
+         where e.action = 'request.withdrawn' and e.subject_type = 'request' and e.subject_id = $1`,
+        [requestId],
+      );
+    const filled = await asked([anna, bea]);
+    await accept(anna, filled.requests[0]);
+    const { bookingId } = filled;
+    expect(await logged(filled.requests[1]?.id)).toEqual([
+      { actor_kind: 'ACCOUNT', actor_role: 'GUIDE', guide_id: anna.guideId, after: { bookingId, guideId: bea.guideId, withdrawal: 'FILLED' } },
+    ]);
+    expect(await logged(filled.requests[0]?.id)).toEqual([]);
+    const cancelled = await asked([bea]);
+    bookingOf(await change(house.api, staff, 'cancelBooking', { bookingId: cancelled.bookingId, expectedVersion: 1, reason: 'x', origin: 'CUSTOMER' }));
+    expect(await logged(cancelled.requests[0]?.id)).toEqual([
+      { actor_kind: 'ACCOUNT', actor_role: 'STAFF', guide_id: null, after: { bookingId: cancelled.bookingId, guideId: bea.guideId, withdrawal: 'BOOKING_CHANGED' } },
+    ]);
+    // One that staff take back is there once.
+    const taken = await asked([bea]);
+    await run(staff, 'withdrawGuideRequest', { requestId: taken.requests[0]?.id });
+    expect(await logged(taken.requests[0]?.id)).toMatchObject([{ actor_role: 'STAFF' }]);
+  });
+
   test('takes the first who accept up to its demand; the others are withdrawn then', async () => {
     const those = await guides(4);
     const { bookingId, requests } = await asked(those, { demand: 2 });
