@@ -46,11 +46,12 @@ const couplings = (house: string): Snapshot['couplings'] => {
  * were asked and Hanno accepted first, for a6 Hanno is asked still, after Anna declined.
  */
 function sound(): { snapshots: Record<string, Snapshot>; history: Op[] } {
-  const rule = (guideId: string) => ({ id: 'r1', guideId, origin: 'alpha', stamp: stamp(300, 'beta'), deleted: false, startTime: '09:15', validFrom: '2031-05-02', version: 2, rest: '[]' });
-  const empty = { blockTitle: 'Blocked', incarnation: 1, requests: [], rules: [], entries: [], outbox: [], couplings: [], disputes: [], stamps: [], claims: [], foreign: [] };
+  const rule = (guideId: string) => ({ id: 'r1', guideId, origin: 'alpha', stamp: stamp(300, 'beta'), deleted: false, startTime: '09:15', validFrom: '2031-05-02', version: 2, holidays: '2031-05-01', rest: '[]' });
+  const empty = { blockTitle: 'Blocked', incarnation: 1, requests: [], rules: [], entries: [], outbox: [], holidays: [], couplings: [], disputes: [], stamps: [], claims: [], foreign: [] };
   const alpha: Snapshot = {
     ...empty,
     code: 'alpha',
+    holidays: ['2031-05-01'],
     offers: [{ id: 'o-a', title: 'Second title', version: 2 }],
     guides: [guide('anna-a', 'Anna', '2'), guide('hanno-a', 'Hanno'), guide('jana-a', 'Jana'), guide('lena-a', 'Lena', '5'), guide('emil-a', 'Emil')],
     couplings: couplings('alpha'),
@@ -133,11 +134,12 @@ function history(): Op[] {
     ruled(12, 'create', 'alpha', { startTime: '08:00', validFrom: '2031-05-01', answerVersion: 1, clockAtLeast: 200 }),
     ruled(13, 'edit', 'beta', { startTime: '09:15', validFrom: '2031-05-02', expectedVersion: 1, answerVersion: 2, clockAtLeast: 300 }),
     { ...base(15), subject: 'block', action: 'create', mark: 'mk', effect: { guideId: 'anna-a', start: hour(15), end: hour(16) }, answer: { id: 'k1', version: 1, guideId: 'anna-a', start: hour(15), end: hour(16) } },
-    { ...base(14), subject: 'entry', guideId: 'anna-a', entryIds: ['e1'] },
+    { ...base(14), subject: 'entry', action: 'absence', guideId: 'anna-a', entryIds: ['e1'] },
     profile(10, 'alpha', 'anna-a', { phone: '0' }, 1, 400),
     ended(22, 'alpha', 'c2'), ended(23, 'beta', 'c4'),
     profile(24, 'beta', 'lena-b', { phone: '4' }, 1), profile(25, 'alpha', 'lena-a', { phone: '5' }, 1),
     ruled(26, 'create', 'alpha', { person: 'lena', ruleId: 'r5', startTime: '09:15', validFrom: '2031-05-02', answerVersion: 1, clockAtLeast: 200 }),
+    { ...base(31), subject: 'holidays', days: ['2031-05-01'] }, { ...base(32), subject: 'entry', action: 'absence', guideId: 'anna-a', entryIds: ['e2'] }, { ...base(33), subject: 'entry', action: 'remove', guideId: '', entryIds: ['e2'] },
     { ...base(27), subject: 'link', action: 'rotate', of: 'beta' }, { ...base(28), subject: 'setting', blockTitle: 'Blocked' },
     profile(29, 'alpha', 'emil-a', { bankData: 'Holder' }, 1, 90), profile(30, 'alpha', 'emil-a', { sharesBankData: 'true' }, 2),
     profile(11, 'beta', 'anna-b', { phone: '2' }, 1, 500),
@@ -340,6 +342,13 @@ test.each<[string, string[], Parameters<typeof found>[0]]>([
     alpha.rules.push({ ...first(alpha.rules, () => true), id: 'r2' });
     beta.rules.push({ ...first(beta.rules, () => true), id: 'r2' });
   }],
+  ['holidays of before', ['lost effect'], (alpha, beta) => {
+    alpha.holidays = [];
+    for (const row of [...alpha.rules, ...beta.rules]) row.holidays = '';
+  }],
+  ['a rule that carries other holidays', ['rule'], (_alpha, beta) => void (first(beta.rules, () => true).holidays = '2031-05-02')],
+  ['an absence that is lost', ['lost effect'], (alpha) => without(alpha.entries, ({ id }) => id === 'e1')],
+  ['an absence that was removed', ['lost effect'], (alpha) => void alpha.entries.push({ id: 'e2', guideId: 'anna-a' })],
   ['an individual entry that travelled', ['leak'], (alpha, beta) => void beta.entries.push({ ...first(alpha.entries, () => true), guideId: 'anna-b' })],
 ])('finds %s', (_name, checks, plant) => {
   expect(found(plant)).toEqual(checks);

@@ -116,8 +116,10 @@ export interface RuleOp extends Done {
 }
 
 export interface EntryOp extends Done {
-  /** An individual availability: never travels. */
+  /** An individual availability or an absence: never travels. */
   readonly subject: 'entry';
+  /** `remove`: of an absence. */
+  readonly action: 'set' | 'absence' | 'remove';
   readonly guideId: string;
   readonly entryIds: readonly string[];
 }
@@ -148,6 +150,13 @@ export interface SettingOp extends Done {
   readonly blockTitle: string;
 }
 
+/** The holidays of the one year that a house has any in; one change at a time. */
+export interface HolidayOp extends Done {
+  readonly subject: 'holidays';
+  /** In order. */
+  readonly days: readonly string[];
+}
+
 /**
  * Couplings asked for, agreed to and ended; keys of links rotated. Pauses, resumptions, suspensions: nothing of them is checked but that everything works again
  * afterwards.
@@ -159,7 +168,7 @@ export interface ControlOp extends Done {
   readonly of: string;
 }
 
-export type Op = BookingOp | BlockOp | ProfileOp | OfferOp | RuleOp | EntryOp | RequestOp | DisputeOp | SettingOp | ControlOp;
+export type Op = BookingOp | BlockOp | ProfileOp | OfferOp | RuleOp | EntryOp | RequestOp | DisputeOp | SettingOp | HolidayOp | ControlOp;
 
 export interface PersonCoupling {
   readonly id: string;

@@ -8,7 +8,7 @@ import { checkLinks } from './links.js';
 import { checkOffers, checkProfiles } from './profiles.js';
 import { checkDoubleBookings, checkReplicas, type Snapshots } from './replicas.js';
 import { checkRequests } from './requests.js';
-import { checkEntries, checkRules } from './rules.js';
+import { checkEntries, checkHolidays, checkRules } from './rules.js';
 
 export * from './history.js';
 export { checkBlocks } from './blocks.js';
@@ -19,7 +19,7 @@ export { checkClaims } from './claims.js';
 export { checkRequests } from './requests.js';
 export { checkDisputes } from './disputes.js';
 export { checkLinks } from './links.js';
-export { checkEntries, checkRules } from './rules.js';
+export { checkEntries, checkHolidays, checkRules } from './rules.js';
 export { checkDoubleBookings, checkReplicas, type Snapshots, steady } from './replicas.js';
 export { type Snapshot, takeSnapshot } from './snapshot.js';
 export { leaksInAnswer, leaksInDatabase, leaksInLog, Traces, type Viewer } from './traces.js';
@@ -32,6 +32,7 @@ export function checkAll(world: World, history: readonly Op[], snapshots: Snapsh
     ...checkProfiles(world, history, snapshots),
     ...checkOffers(history, snapshots),
     ...checkRules(world, history, snapshots),
+    ...checkHolidays(history, snapshots),
     ...checkEntries(history, snapshots),
     ...checkBookings(history, snapshots),
     ...checkRequests(history, snapshots),

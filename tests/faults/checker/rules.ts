@@ -1,4 +1,4 @@
-import { type EntryOp, type Finding, isCoupledIn, type Op, type Person, type RuleOp, type World } from './history.js';
+import { type EntryOp, type Finding, type HolidayOp, isCoupledIn, type Op, type Person, type RuleOp, type World } from './history.js';
 import { lastWriters, stampHouse, stampTime } from './profiles.js';
 import { at, type Snapshots } from './replicas.js';
 import type { RuleRow } from './snapshot.js';
@@ -63,7 +63,21 @@ export function checkRules(world: World, history: readonly Op[], snapshots: Snap
   });
 }
 
-/** What a house knows by itself stays there: its own entries are there, and in no other house. */
+/** A house has the holidays it was given last, and its rules carry them wherever they are. */
+export function checkHolidays(history: readonly Op[], snapshots: Snapshots): Finding[] {
+  const findings: Finding[] = [];
+  for (const { code, holidays, rules } of Object.values(snapshots)) {
+    const ops = history.filter((op): op is HolidayOp => op.subject === 'holidays' && op.house === code && op.outcome.kind !== 'refused');
+    const last = ops.findLast(isOk);
+    if (last && !ops.some((op) => (op === last || !isOk(op)) && op.days.join() === holidays.join())) findings.push({ check: 'lost effect', house: code, detail: `its holidays are not what change ${last.n} made them` });
+    for (const { id, origin, deleted, holidays: carried } of rules) {
+      if (!deleted && carried !== at(snapshots, origin).holidays.join(' ')) findings.push({ check: 'rule', house: code, detail: `rule ${id} does not carry the holidays of ${origin}` });
+    }
+  }
+  return findings;
+}
+
+/** What a house knows by itself stays there: its own entries are there until they are removed, and in no other house. */
 export function checkEntries(history: readonly Op[], snapshots: Snapshots): Finding[] {
   const ops = history.filter((op): op is EntryOp => op.subject === 'entry');
   const findings: Finding[] = [];
@@ -75,6 +89,13 @@ export function checkEntries(history: readonly Op[], snapshots: Snapshots): Find
       homes.set(id, code);
       const made = ops.find(({ entryIds }) => entryIds.includes(id));
       if (made && made.house !== code) findings.push({ check: 'leak', house: code, detail: `individual entry ${id} was made in ${made.house}` });
+    }
+    const here = new Set(entries.map(({ id }) => id));
+    for (const { n, action, entryIds } of ops.filter((op) => op.house === code && isOk(op))) {
+      for (const id of entryIds) {
+        const isRemoved = ops.some((op) => op.action === 'remove' && op.outcome.kind !== 'refused' && op.entryIds.includes(id));
+        if (action === 'remove' ? here.has(id) : !here.has(id) && !isRemoved) findings.push({ check: 'lost effect', house: code, detail: `absence ${id} is ${here.has(id) ? '' : 'not '}there after change ${n}` });
+      }
     }
     const own = ops.filter(({ house, outcome }) => house === code && outcome.kind !== 'refused');
     if (entries.length > 0 && own.length === 0) findings.push({ check: 'leak', house: code, detail: `${entries.length} individual entries, and nobody made any here` });

@@ -94,6 +94,8 @@ export interface RuleRow {
   startTime: string;
   validFrom: string;
   version: number;
+  /** Days of its origin, in order. */
+  holidays: string;
   /** Every other column that travels, as one text. */
   rest: string;
 }
@@ -144,6 +146,8 @@ export interface Snapshot {
   guides: GuideRow[];
   stamps: StampRow[];
   rules: RuleRow[];
+  /** Of this house, in order. */
+  holidays: string[];
   /** Individual availabilities and absences. */
   entries: EntryRow[];
   claims: ClaimRow[];
@@ -168,7 +172,8 @@ const STATEMENTS = {
   guides: `select id, global_id as "globalId", claim_keeper as keeper, first_name as "firstName", last_name as "lastName", email, phone, array_to_string(languages, ' ') as languages, account_holder as "bankData", shares_bank_data::text as "sharesBankData" from guide`,
   stamps: 'select guide_id as "guideId", field, stamp from profile_stamp',
   rules: `select id, guide_id as "guideId", origin, stamp, deleted, start_time as "startTime", valid_from::text as "validFrom", version,
-                 jsonb_build_array(time_zone, duration_minutes, rrule, valid_until, exdates, skips_holidays, holidays, holidays_stamp)::text as rest from availability_rule`,
+                 array_to_string(array(select d from unnest(holidays) d order by d), ' ') as holidays, jsonb_build_array(time_zone, duration_minutes, rrule, valid_until, exdates, skips_holidays, holidays, holidays_stamp)::text as rest from availability_rule`,
+  holidays: 'select date::text as date from holiday order by date',
   entries: 'select id, guide_id as "guideId" from individual_availability union all select id, guide_id from absence',
   claims: `select id, guide_id as "guideId", holder, incarnation, version, ${interval}, state from claim where state <> 'RELEASED'`,
   couplings: 'select c.id, c.guide_id as "guideId", c.state, l.partner_code as partner from coupling c join link l on l.id = c.link_id',
@@ -197,6 +202,7 @@ export async function takeSnapshot(client: Client): Promise<Snapshot> {
       guides: await read<GuideRow>(STATEMENTS.guides),
       stamps: await read<StampRow>(STATEMENTS.stamps),
       rules: await read<RuleRow>(STATEMENTS.rules),
+      holidays: (await read<{ date: string }>(STATEMENTS.holidays)).map(({ date }) => date),
       entries: await read<EntryRow>(STATEMENTS.entries),
       claims: await read<ClaimRow>(STATEMENTS.claims),
       couplings: await read<CouplingRow>(STATEMENTS.couplings),

@@ -13,6 +13,10 @@ const READ = 'query ($id: ID!) { guide(id: $id) { availabilityRules { id version
 const SET = `mutation ($input: SetAvailabilityInput!) { setAvailability(input: $input) { __typename ... on SetAvailabilityPayload { count } ${ERROR} } }`;
 const ABSENCE = `mutation ($input: CreateAbsenceInput!) { createAbsence(input: $input) { __typename ... on AbsencePayload { absence { id } } ${ERROR} } }`;
 
+const RETURN = `mutation ($input: DeleteAbsenceInput!) { deleteAbsence(input: $input) { __typename ... on DeleteAbsencePayload { deletedAbsenceId } ${ERROR} } }`;
+const HOLIDAYS = `mutation ($input: SetHolidaysInput!) { setHolidays(input: $input) { __typename ... on SetHolidaysPayload { holidays { date } } ${ERROR} } }`;
+const YEAR = 2031;
+
 interface Rule {
   id: string;
   version: number;
@@ -64,7 +68,7 @@ export const changeRule: Action = async (scene, random, house) => {
   } else if (rule && random.chance(0.6)) {
     await write(scene, random, account, person, 'edit', UPDATE, { ruleId: rule.id, expectedVersion: rule.version }, rule);
   } else {
-    const input = { idempotencyKey: random.uuid(), guideId, durationMinutes: 60, rrule: 'FREQ=WEEKLY;BYDAY=MO,WE' };
+    const input = { idempotencyKey: random.uuid(), guideId, durationMinutes: 60, rrule: 'FREQ=WEEKLY;BYDAY=MO,WE', skipsHolidays: random.chance(0.5) };
     await write(scene, random, account, person, 'create', CREATE, input);
   }
 };
@@ -76,7 +80,7 @@ export const setIndividual: Action = async (scene, random, house) => {
   const text = scene.traces.plant(house, 'private', 'note of an individual availability');
   const input = { idempotencyKey: random.uuid(), guideId, range, setting: random.pick(['AVAILABLE', 'UNAVAILABLE']), note: text };
   const { base } = await scene.change(random, account, SET, input);
-  scene.recorder.add({ ...base, subject: 'entry', guideId, entryIds: [] });
+  scene.recorder.add({ ...base, subject: 'entry', action: 'set', guideId, entryIds: [] });
 };
 
 export const beAbsent: Action = async (scene, random, house) => {
@@ -84,5 +88,28 @@ export const beAbsent: Action = async (scene, random, house) => {
   const { start, end } = scene.interval(random);
   const reason = scene.traces.plant(house, 'private', 'reason of an absence');
   const { base, payload } = await scene.change<{ absence: { id: string } }>(random, account, ABSENCE, { idempotencyKey: random.uuid(), guideId, range: { start, end }, reason });
-  scene.recorder.add({ ...base, subject: 'entry', guideId, entryIds: payload ? [payload.absence.id] : [] });
+  scene.recorder.add({ ...base, subject: 'entry', action: 'absence', guideId, entryIds: payload ? [payload.absence.id] : [] });
+  if (payload) scene.book(house).absences.set(payload.absence.id, account);
+};
+
+/** Nobody else is at this absence. */
+export const beBack: Action = async (scene, random, house) => {
+  const { absences } = scene.book(house);
+  if (absences.size === 0) return;
+  const [absenceId, account] = random.pick([...absences]);
+  absences.delete(absenceId);
+  const { base } = await scene.change(random, account, RETURN, { absenceId, expectedVersion: 1 });
+  scene.recorder.add({ ...base, subject: 'entry', action: 'remove', guideId: '', entryIds: [absenceId] });
+};
+
+/** Days which the rules made in this house carry to all others. */
+export const setHolidays: Action = async (scene, random, house) => {
+  const book = scene.book(house);
+  if (book.isBeingCelebrated) return;
+  book.isBeingCelebrated = true;
+  const days = [...new Set(Array.from({ length: random.between(0, 4) }, () => `${YEAR}-05-${String(random.between(1, 31)).padStart(2, '0')}`))].sort();
+  const holidays = days.map((date) => ({ date, name: scene.traces.plant(house, 'private', 'name of a holiday') }));
+  const { base } = await scene.change(random, scene.staff(random, house), HOLIDAYS, { year: YEAR, holidays });
+  scene.recorder.add({ ...base, subject: 'holidays', days });
+  book.isBeingCelebrated = false;
 };

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Random } from '../../../../scripts/demo/random.js';
 import { createBlock, endBlock, moveBlock } from './blocks.js';
 import { assignGuide, cancelBooking, changeContent, createBooking, deleteBooking, moveBooking, resetAssignment, swapGuides } from './bookings.js';
-import { beAbsent, changeRule, setIndividual } from './availability.js';
+import { beAbsent, beBack, changeRule, setHolidays, setIndividual } from './availability.js';
 import { pauseCoupling, renameBlocks, rotateKey, suspendLink } from './controls.js';
 import { runCouplings } from './couplings.js';
 import { dispute } from './disputes.js';
@@ -34,7 +34,9 @@ const ACTIONS: readonly (readonly [number, Action])[] = [
   [4, endBlock],
   [10, changeRule],
   [3, setIndividual],
-  [1, beAbsent],
+  [2, beAbsent],
+  [1.5, beBack],
+  [1, setHolidays],
   [2.5, dispute],
   [0.8, decideOnBankData],
   [0.8, renameBlocks],

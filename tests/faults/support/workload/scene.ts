@@ -45,8 +45,12 @@ export class Book {
   readonly disputes = new Map<string, string>();
   /** Persons who have decided here on their bank data. */
   readonly decided = new Set<string>();
+  /** Absences, with the account that entered each. */
+  readonly absences = new Map<string, Account>();
   /** An operator is changing the settings. */
   isBeingSet = false;
+  /** Somebody is changing the holidays. */
+  isBeingCelebrated = false;
   readonly offers: { id: string; version: number }[];
 
   constructor(
