@@ -107,15 +107,24 @@ export class GuideAvailability<Foreign extends Span = Span> {
       open = subtract(open, spans);
     }
     const edges = [...new Set(this.#elsewhere.flatMap(({ start, end }) => [start, end]))].sort((one, other) => one - other);
-    return states
-      .sort((one, other) => one.start - other.start)
-      .flatMap(({ start, end, state }) => {
-        const cuts = [start, ...edges.filter((edge) => edge > start && edge < end), end];
-        return cuts.slice(1).map((to, index) => {
-          const from = cuts[index] as number;
-          return { start: from, end: to, state, elsewhere: this.#elsewhere.filter((foreign) => foreign.start < to && from < foreign.end) };
-        });
-      });
+    const periods: Period<Foreign>[] = [];
+    let edge = 0;
+    let begun = 0;
+    let elsewhere: readonly Foreign[] = [];
+    // Once through all of it, by time: there may be many.
+    for (const { start, end, state } of states.sort((one, other) => one.start - other.start)) {
+      for (let from = start; from < end; ) {
+        while ((edges[edge] ?? Infinity) <= from) edge += 1;
+        const to = Math.min(end, edges[edge] ?? Infinity);
+        const before = begun;
+        while ((this.#elsewhere[begun]?.start ?? Infinity) < to) begun += 1;
+        const current = from;
+        elsewhere = [...elsewhere.filter((foreign) => foreign.end > current), ...this.#elsewhere.slice(before, begun)];
+        periods.push({ start: from, end: to, state, elsewhere });
+        from = to;
+      }
+    }
+    return periods;
   }
 
   /** Everything that keeps the guide from this part of the range, and when, in the order of the states; empty when he is free for all of it. */

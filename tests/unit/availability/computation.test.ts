@@ -164,6 +164,16 @@ test('equal foreign bookings are each counted; touching ones are not in each oth
 /** Some steps of a day, each for itself. */
 const someSpans = fc.array(fc.tuple(fc.integer({ min: 0, max: 46 }), fc.integer({ min: 1, max: 12 })), { maxLength: 5 }).map((made) => made.map(([from, length]) => hours(6 + from / 4, 6 + (from + length) / 4)));
 
+test('twenty thousand foreign bookings are told apart in no time', () => {
+  const begin = at('2026-01-01T00:00Z');
+  const elsewhere = Array.from({ length: 20_000 }, (_, index) => ({ start: begin + index * 1_500_000, end: begin + index * 1_500_000 + 1_000_000 }));
+  const began = performance.now();
+  const periods = new GuideAvailability({ start: begin, end: begin + 20_000 * 1_500_000 }, { rules: [], entries: [], absences: [], booked: [], blocked: [], elsewhere }).periods();
+  expect(periods.map((period) => period.elsewhere.length).filter((count, index) => count !== 1 - (index % 2))).toEqual([]);
+  expect(periods).toHaveLength(40_000);
+  expect(performance.now() - began).toBeLessThan(2_500);
+});
+
 test('every step is what the order of states says of it, step by step', () => {
   const times = fc.record({ set: someSpans.map(union), signs: fc.array(fc.boolean(), { minLength: 12, maxLength: 12 }), absences: someSpans, booked: someSpans, blocked: someSpans, elsewhere: someSpans, from: fc.integer({ min: 0, max: 40 }), length: fc.integer({ min: 1, max: 40 }) });
   fc.assert(
