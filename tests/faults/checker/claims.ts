@@ -1,12 +1,16 @@
 import { type Finding, isCoupledIn, type Person, personOf, type World } from './history.js';
 import { at, decidedOf, type Held, overlap, type Snapshots } from './replicas.js';
+import type { ClaimRow } from './snapshot.js';
 
 /** Living assignments in conflict: each stands against a verified one, or the keeper would have given it the time, unless the guide disputes it there. */
 function unreasonable(person: Person, snapshots: Snapshots): Finding[] {
   const verified = decidedOf(person, snapshots, 'VERIFIED');
   const disputed = new Set(Object.values(snapshots).flatMap(({ claims }) => claims.filter(({ state }) => state === 'DISPUTED').map(({ id }) => id)));
+  const his = Object.entries(person.guideIds).flatMap(([house, guideId]) => at(snapshots, house).claims.filter((claim) => claim.guideId === guideId && claim.state === 'VERIFIED'));
+  const ended = person.ends ? releasedLate(his, snapshots) : new Set<string>();
+  const late = his.filter(({ id }) => ended.has(id));
   return decidedOf(person, snapshots, 'CONFLICT')
-    .filter(({ row }) => !disputed.has(row.id) && !verified.some((other) => overlap(row, other.row)))
+    .filter(({ row }) => !disputed.has(row.id) && !verified.some((other) => overlap(row, other.row)) && !late.some((claim) => overlap(row, claim)))
     .map(({ house, row }) => ({ check: 'claim', house, detail: `assignment ${row.id} of ${person.name} is in conflict with nothing` }));
 }
 
@@ -19,6 +23,15 @@ function disputedOf(person: Person, snapshots: Snapshots): Finding[] {
       .filter((claim) => claim.guideId === guideId && claim.holder !== house && isDisputed.has(claim.id) && isDisputed.get(claim.id) !== (claim.state === 'DISPUTED'))
       .map(({ id, state }): Finding => ({ check: 'claim', house, detail: `${person.name}: the claim of ${id} is ${state}, which he ${isDisputed.get(id) ? 'disputes' : 'does not dispute'}` }));
   });
+}
+
+/**
+ * Claims whose assignments have ended. A release that waited for a keeper whose coupling ended is not said to his successor: there the
+ * comparison of claims finds it, every half hour.
+ */
+function releasedLate(claims: readonly ClaimRow[], snapshots: Snapshots): Set<string> {
+  const isEnded = ({ id, holder }: ClaimRow): boolean => snapshots[holder]?.assignments.some((row) => row.id === id && row.ended) === true;
+  return new Set(claims.filter(isEnded).map(({ id }) => id));
 }
 
 /** Everybody agrees on who keeps the claims; he holds exactly those that are verified, and nobody else holds any. */
@@ -37,6 +50,8 @@ function claimsOf(person: Person, snapshots: Snapshots): Finding[] {
     const kept = new Set(claims.map(({ id, holder, version, start, end }) => write(id, holder, version, start, end)));
     const held = house === keeper ? new Set(decidedOf(person, snapshots, 'VERIFIED').map(textOf)) : new Set<string>();
     for (const text of held) if (!kept.has(text)) findings.push(say(`verified, but no claim of it is kept: ${text}`, house));
+    const late = person.ends ? releasedLate(claims, snapshots) : new Set<string>();
+    for (const { id, holder, version, start, end } of claims) if (late.has(id)) kept.delete(write(id, holder, version, start, end));
     for (const text of kept) if (!held.has(text)) findings.push(say(`a claim is kept that its holder denies: ${text}`, house));
   }
   return findings;

@@ -69,7 +69,7 @@ export interface Held {
   readonly row: AssignmentRow;
 }
 
-export const overlap = (one: AssignmentRow, other: AssignmentRow): boolean => one.start < other.end && other.start < one.end;
+export const overlap = (one: Pick<AssignmentRow, 'start' | 'end'>, other: Pick<AssignmentRow, 'start' | 'end'>): boolean => one.start < other.end && other.start < one.end;
 
 /** The living assignments of one person that were decided like this, in all his houses. */
 export function decidedOf(person: Person, snapshots: Snapshots, verification: 'VERIFIED' | 'CONFLICT'): Held[] {
