@@ -14,7 +14,7 @@ export const LinkEntity = defineEntity({
     /** Where signed calls go. */
     partnerEndpoint: p.string().length(500),
     scopes: p.array().columnType('text[]').defaultRaw("'{}'"),
-    /** PROPOSED, ACTIVE, SUSPENDED, ENDED */
+    /** PROPOSED, ACTIVE or ENDED; suspensions stand beside it. */
     state: p.string().length(16),
     suspendedHere: p.boolean().default(false),
     suspendedThere: p.boolean().default(false),

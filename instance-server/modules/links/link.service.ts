@@ -256,11 +256,14 @@ export class LinkService {
 
   async #inTransaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
     try {
-      return await this.database.worker.transaction(async (tx) => {
+      const done = await this.database.worker.transaction(async (tx) => {
         const result = await work(tx);
         await publish(tx, { kind: 'links' });
         return result;
       });
+      // What the operator was answered counts here already: a key just pinned is accepted.
+      await this.directory.reread();
+      return done;
     } catch (error) {
       if (isViolationOf(error, 'link_living_partner') || isViolationOf(error, 'link_pkey')) throw new Refusal(new AlreadyExistsError('partner'));
       throw error;
