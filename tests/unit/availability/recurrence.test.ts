@@ -1,4 +1,6 @@
 import fc from 'fast-check';
+import { RRuleTemporal } from 'rrule-temporal';
+import { Temporal } from 'temporal-polyfill';
 import { dateOf, type DayNumber, dayNumber, weekdayOf } from '../../../instance-server/modules/availability/days.js';
 import { checkRecurrence } from '../../../instance-server/modules/availability/recurrence.js';
 import { recurrenceDays } from '../../../instance-server/modules/availability/recurring-days.js';
@@ -142,6 +144,37 @@ test('the days of a rule are those that a second implementation finds day by day
     { numRuns: 300 },
   );
   expect(found).toBeGreaterThan(200);
+});
+
+/** Those of a third one, a library; undefined where it gives up. */
+function libraryDays(text: string, start: DayNumber, first: DayNumber, last: DayNumber): DayNumber[] | undefined {
+  const dtstart = Temporal.Instant.fromEpochMilliseconds(start * 86_400_000).toZonedDateTimeISO('UTC');
+  try {
+    const made = new RRuleTemporal({ rruleString: text, dtstart, maxIterations: 2_000, cache: false });
+    const days = made.between(new Date(first * 86_400_000), new Date(last * 86_400_000), true).map(({ epochMilliseconds }) => epochMilliseconds / 86_400_000);
+    return days.filter((day) => day >= start);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Where it leaves out the plain weekdays beside counted ones. */
+const isMixed = ({ byDay }: Rule): boolean => new Set(byDay?.map(({ ordinal }) => ordinal === undefined)).size > 1;
+
+test('and those that a library finds', () => {
+  let found = 0;
+  fc.assert(
+    fc.property(rule, fc.integer({ min: 17_500, max: 19_500 }), fc.integer({ min: -100, max: 1_500 }), fc.integer({ min: 0, max: 120 }), (given, start, after, length) => {
+      const text = checked(textOf(given), start);
+      fc.pre(text !== undefined && !isMixed(given));
+      const theirs = libraryDays(text, start, start + after, start + after + length);
+      fc.pre(theirs !== undefined);
+      expect({ text, start: dateOf(start), days: recurrenceDays(text, start, start + after, start + after + length).map(dateOf) }).toEqual({ text, start: dateOf(start), days: theirs.map(dateOf) });
+      found += theirs.length;
+    }),
+    { numRuns: 300 },
+  );
+  expect(found).toBeGreaterThan(300);
 });
 
 const TODAY = dayNumber('2026-11-22');
