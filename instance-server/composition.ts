@@ -37,6 +37,7 @@ import {
   GuideRequestResolver,
   GuideRequestsResolver,
   GuideTermsResolver,
+  RequestFeed,
   RequestService,
   TermsService,
 } from './modules/staffing/index.js';
@@ -189,6 +190,7 @@ export async function composeInstance(config: InstanceConfig, logger: Logger, cl
     audit,
     invitations,
     calendars,
+    requestFeed: new RequestFeed(guides, events, sessions),
     claims,
     directory,
     grants,

@@ -74,3 +74,17 @@ $$;
 revoke all on function request_withdrawal_logged() from public;
 create constraint trigger request_withdrawal_logged after update on guide_request deferrable initially deferred for each row
   when (old.state = 'OPEN' and new.state = 'WITHDRAWN' and new.withdrawal <> 'BY_STAFF') execute function request_withdrawal_logged();
+
+-- Whoever makes or closes a request, by whatever path: the guide's sockets and staff's hear of it.
+create function request_told() returns trigger
+language plpgsql security definer set search_path = pg_catalog, public
+as $$
+begin
+  perform pg_notify('lotse_event', json_build_object('kind', 'request', 'guideId', new.guide_id, 'requestId', new.id)::text);
+  return null;
+end
+$$;
+revoke all on function request_told() from public;
+create trigger request_told_insert after insert on guide_request for each row execute function request_told();
+create trigger request_told_update after update on guide_request for each row
+  when (old.state is distinct from new.state) execute function request_told();

@@ -25,7 +25,10 @@ export class Authentication {
     private readonly instance: Instance,
     private readonly gatewayKeys: Map<string, KeyObject>,
   ) {
-    this.#feeds = { calendar: (ctx, guideId) => instance.calendars.changes(ctx, guideId) };
+    this.#feeds = {
+      calendar: (ctx, guideId) => instance.calendars.changes(ctx, guideId),
+      requests: (ctx, guideId) => instance.requestFeed.changes(ctx, guideId),
+    };
   }
 
   /** @throws GraphQLError UNAUTHENTICATED with the reason */

@@ -43,6 +43,7 @@ export function viewerMask(viewer: Viewer, viaGateway: boolean): number {
 /** Streams a subscription can be fed from; given here because a decorator cannot reach a service. */
 export interface Feeds {
   calendar(ctx: RequestContext, guideId: string): Promise<AsyncIterable<unknown>>;
+  requests(ctx: RequestContext, guideId: string): Promise<AsyncIterable<unknown>>;
 }
 
 /** What every service method gets first: who asks, and what belongs to this one request. */

@@ -1,4 +1,4 @@
-import { Arg, Ctx, FieldResolver, Int, Mutation, Query, Resolver, Root } from 'type-graphql';
+import { Arg, Ctx, FieldResolver, ID, Int, Mutation, Query, Resolver, Root, Subscription } from 'type-graphql';
 import { RequestContext } from '../../platform/context.js';
 import { outcomeOf } from '../../platform/errors/user-error.js';
 import { AfterDescription, FirstDescription } from '../../platform/paging.js';
@@ -13,6 +13,7 @@ import {
   AcceptGuideRequestResult,
   DeclineGuideRequestResult,
   GuideRequest,
+  GuideRequestChange,
   GuideRequestConnection,
   GuideRequestFilter,
   GuideRequestInput,
@@ -45,6 +46,17 @@ export class GuideRequestResolver {
     @Arg('after', () => String, { nullable: true, description: AfterDescription }) after: string | null,
   ): Promise<GuideRequestConnection> {
     return this.requests.list(ctx, filter, first, after);
+  }
+
+  @Subscription(() => GuideRequestChange, {
+    description:
+      'Requests to a guide as they are made, answered and withdrawn, for himself and for staff. The first event has no id: load the open requests then, so that nothing falls between. A deadline that passes is no event.',
+    subscribe: ({ args, context }) =>
+      Promise.resolve((context as RequestContext).feeds.requests(context as RequestContext, args.guideId as string)) as never,
+  })
+  @VisibleTo('GUIDE', 'STAFF', 'ADMINISTRATOR')
+  guideRequestsChanged(@Root() change: GuideRequestChange, @Arg('guideId', () => ID, { description: 'Local or global id of the guide.' }) _guideId: string): GuideRequestChange {
+    return change;
   }
 
   @FieldResolver(() => Offer, { description: 'What he is asked to lead.' })

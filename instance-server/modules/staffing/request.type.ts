@@ -188,6 +188,13 @@ export class GuideRequestPayload {
   request!: GuideRequest;
 }
 
+@ObjectType({ description: 'That a request to a guide was made, answered or withdrawn.', simpleResolvers: true })
+@VisibleTo('GUIDE', 'STAFF', 'ADMINISTRATOR')
+export class GuideRequestChange {
+  @Field(() => ID, { nullable: true, description: 'Id of the request; null: load all, as changes may have been missed.' })
+  requestId!: string | null;
+}
+
 export const RequestGuidesResult = createUnionType({
   name: 'RequestGuidesResult',
   description: 'The new requests, or why nobody was asked. All are asked or none.',

@@ -9,6 +9,8 @@ export type InstanceEvent =
   | { kind: 'calendar'; guideId: string; assignmentId: string; change: 'CREATED' | 'UPDATED' | 'REMOVED' }
   /** A foreign booking in the replica; for the guide himself alone. */
   | { kind: 'foreign'; guideId: string; foreignId: string; change: 'CREATED' | 'UPDATED' | 'REMOVED' }
+  /** A request to a guide was made, answered or withdrawn. */
+  | { kind: 'request'; guideId: string; requestId: string }
   /** Something waits for a linked house. */
   | { kind: 'outbox'; linkId: string }
   /** The keeper of a guide's claims has answered about an assignment. */

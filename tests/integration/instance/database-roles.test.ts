@@ -150,6 +150,7 @@ test('each role may call these functions and no other of ours', async () => {
     assignment_verification: [],
     booking_to_requests: [],
     request_withdrawal_logged: [],
+    request_told: [],
     calendar_entry: ['app', 'guide'],
     calendar_of_guide: ['guide'],
     calendar_of_guides: ['app'],

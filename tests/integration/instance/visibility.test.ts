@@ -62,6 +62,9 @@ const contextOf = ({ viewer, viaGateway }: (typeof viewers)[number]): RequestCon
     calendar: () => {
       throw new Reached();
     },
+    requests: () => {
+      throw new Reached();
+    },
   });
 
 type Entrance = 'resolve' | 'subscribe';
