@@ -29,7 +29,7 @@ export interface FaultRunOptions {
 /** Between two looks at what must hold at every moment. */
 const LOOK_MS = 2_000;
 const OPEN_LINKS_MS = 30_000;
-const FINISH_COUPLINGS_MS = 60_000;
+const FINISH_COUPLINGS_MS = 120_000;
 /** Houses take each other's stamps up to a minute ahead. */
 const FORGIVEN_AHEAD_MS = 55_000;
 
