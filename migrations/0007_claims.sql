@@ -178,6 +178,11 @@ begin
       end if;
     end if;
   end loop;
+  -- What has ended while another house kept the claims may still be held, if its release had not been heard before that house left.
+  if p_all and v_standing = 'PENDING' then
+    perform public.claim_put(p_guide, a.id) from public.guide_assignment a
+    where a.guide_id = p_guide and a.ended_at is not null and a.end_at > p_now and a.verification <> 'NOT_NEEDED' order by a.id;
+  end if;
 end
 $$;
 revoke all on function claims_refresh(uuid, timestamptz, boolean) from public;

@@ -96,11 +96,11 @@ export class Delivery {
       const { rows, waiting } = await outbox.due(tx, link.id, this.#kinds, this.#whilePaused, this.clock.now(), MAX_ITEMS);
       if (rows.length === 0) return undefined;
       const { items, sent, gone } = await this.#project(tx, link, rows);
-      await outbox.remove(tx, gone);
       const isNew = state.sent_number === state.acked_number;
       const number = isNew ? state.acked_number + 1 : state.sent_number;
       const id = (isNew ? undefined : state.sent_id) ?? newId();
       if (items.length > 0 && (isNew || id !== state.sent_id)) await peers.update(tx, link.id, { sent_number: number, sent_id: id });
+      await outbox.remove(tx, gone);
       return { incarnation: state.incarnation, number, id, items, rows: sent, complete: waiting === [...sent, ...gone].filter((row) => row.kind === COPIED).length };
     });
   }
@@ -136,7 +136,7 @@ export class Delivery {
         const answered = items.flatMap((item, index) => (item.kind === kind.kind && answers.has(index) ? [{ item, answer: answers.get(index) }] : []));
         if (answered.length > 0) await kind.answered?.(tx, link, answered);
       }
-      await outbox.remove(tx, rows);
+      // Before what waits: the written order, in which everything is made to wait again, too.
       const updated = await tx
         .updateTable('sync_peer')
         .set({ acked_number: number })
@@ -148,6 +148,7 @@ export class Delivery {
         .executeTakeFirst();
       // Another replica took over while this one stood still, and has its own view of what was delivered.
       if (!updated) throw new Error('the batch is not the current one any more');
+      await outbox.remove(tx, rows);
     });
     for (const [kind, ofKind] of Map.groupBy(items, (item) => item.kind)) this.metrics.delivered(link, kind, ofKind.length);
   }

@@ -54,6 +54,22 @@ test('a keeper that leaves hands its claims over to the house that stays, and al
   expect(await verification(alpha, assignmentOf(booked[0] as Booked))).toBe('NOT_NEEDED');
 });
 
+test('a booking that ended while its keeper left is none at the successor, though the keeper never heard of its end', async () => {
+  const guide = await shareGuide(houses);
+  const booked = await bookAt(gamma, guide, 0, 1);
+  await quiet(houses);
+  const release = await holdDeliveries(gamma, 'alpha');
+  try {
+    await gamma.run('cancelBooking', { bookingId: booked.booking?.id, expectedVersion: booked.booking?.version, reason: 'Rain', origin: 'CUSTOMER' });
+    await end(alpha, guide.couplings['alpha-gamma'] ?? '');
+    await until(async () => (await keeperAt(gamma, guide)) === 'beta 2');
+  } finally {
+    await release();
+  }
+  await quiet(houses);
+  expect(await claimsAt(beta, guide, at(0))).toEqual([]);
+});
+
 test('a successor who does not answer holds up neither the end nor anybody who books the guide meanwhile', async () => {
   const guide = await shareGuide(houses);
   await bookAt(gamma, guide, 0, 1);

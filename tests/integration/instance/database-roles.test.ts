@@ -189,6 +189,7 @@ test('each role may call these functions and no other of ours', async () => {
     outbox_records_assignment: [],
     guide_conflicts: ['app'],
     outrun_assignment: ['worker'],
+    outbox_due: ['worker'],
     outbox_put: ['app', 'worker'],
     outbox_records_profile: [],
     outbox_records_rule: [],
