@@ -12,8 +12,9 @@ const GIVE_UP_AFTER_MS = 90 * 24 * 60 * MINUTE_MS;
 
 /**
  * Responsible for telling partners what has become of a link here, until they have heard. A suspension is told again while it lasts, its
- * end as long as the partner refuses us because of it. The end of a link counts here from the first moment; until the partner has heard, he holds what he received and shows it. He is told at once, and again after a
- * minute, two, four, at last every hour, for 90 days. Our key of the link is kept for that alone and goes with the last word.
+ * end as long as the partner refuses us because of it. The end of a link counts here from the first moment; until the partner has heard,
+ * he holds what he received and shows it. He is told at once, and again after a minute, two, four, at last every hour, for 90 days. Our
+ * key of the link is kept for that alone and goes with the last word.
  */
 export class LinkNotices {
   constructor(
