@@ -4,9 +4,10 @@ import type { Logger } from 'pino';
 import type { Instance } from './composition.js';
 import type { InstanceConfig } from './config.js';
 import { removeOldKeys } from './modules/links/index.js';
+import { requestMails } from './modules/staffing/index.js';
 import { newToken, sha256Hex } from './platform/crypto.js';
 import type { JobPayloads } from './platform/jobs.js';
-import { createMailer } from './platform/mail.js';
+import { createMailer, type Mail, type Mailer } from './platform/mail.js';
 
 /**
  * Expired records are removed at ten past every hour; each statement is harmless when it runs twice. Every minute somebody looks
@@ -14,6 +15,13 @@ import { createMailer } from './platform/mail.js';
  * Claims are looked after every five minutes, and compared with their holders' twice an hour.
  */
 const CRONTAB = '10 * * * * clean-up\n* * * * * sweep\n* * * * * tell-partners\n*/5 * * * * claims-sweep\n7,37 * * * * claims-compare';
+
+/** Mail servers quote addresses in their refusals, and the queue keeps a job's last error. */
+async function send(mailer: Mailer, mail: Mail): Promise<void> {
+  await mailer.send(mail).catch(() => {
+    throw new Error('the mail server did not take the mail');
+  });
+}
 
 /** Background work of this process: any number of replicas share it through the database. */
 export async function startJobs(instance: Instance, config: InstanceConfig, logger: Logger): Promise<{ stop(): Promise<void> }> {
@@ -51,10 +59,13 @@ export async function startJobs(instance: Instance, config: InstanceConfig, logg
         subject: invitation.purpose === 'RESET' ? `${name}: a new password` : `${name}: your invitation`,
         text: `Dear ${invitation.display_name},\n\n${text}\n`,
       };
-      // Mail servers quote addresses in their refusals, and the queue keeps a job's last error.
-      await mailer.send(mail).catch(() => {
-        throw new Error('the mail server did not take the mail');
-      });
+      await send(mailer, mail);
+    },
+    async 'send-guide-request'(payload) {
+      const { requestId } = payload as JobPayloads['send-guide-request'];
+      // He sees it where he signs in, too; a house without a mail server does without.
+      if (!mailer) return;
+      for (const mail of await requestMails(database.app.sql, requestId, settings.current, clock.now())) await send(mailer, mail);
     },
     sweep: () => replication.drains.sweep(),
     async 'tell-partners'() {

@@ -4,6 +4,7 @@ import type { Tx } from './database/database.js';
 /** Background tasks by name, with their payloads: ids only, never personal data. */
 export interface JobPayloads {
   'send-invitation': { invitationId: string };
+  'send-guide-request': { requestId: string };
 }
 
 /** Becomes due when the transaction commits. A second job with the same key replaces a waiting first one. */

@@ -80,7 +80,7 @@ export class GuideRequestResolver {
   }
 
   @Mutation(() => RequestGuidesResult, {
-    description: 'Asks several guides for a booking. The first who accept are assigned, up to its demand; the other requests are withdrawn then.',
+    description: 'Asks several guides for a booking. The first who accept are assigned, up to its demand; the other requests are withdrawn then. Each guide who is asked gets a mail.',
   })
   @VisibleTo('STAFF', 'ADMINISTRATOR')
   requestGuides(

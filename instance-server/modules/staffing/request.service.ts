@@ -4,6 +4,7 @@ import type { RequestContext } from '../../platform/context.js';
 import type { Database, Tx } from '../../platform/database/database.js';
 import { AlreadyExistsError, InputReason, invalidInput, notFound, Refusal } from '../../platform/errors/user-error.js';
 import { once } from '../../platform/idempotency.js';
+import { enqueue } from '../../platform/jobs.js';
 import { decodeCursor, encodeCursor, pageSize, toPage } from '../../platform/paging.js';
 import { checkRange, type TimeRange } from '../../platform/time.js';
 import { isUuid } from '../../platform/validation.js';
@@ -130,6 +131,7 @@ export class RequestService {
     const { id: bookingId, offerId, language, ageGroup } = booking;
     const requests = guideIds.map((guideId) => ({ id: newId(), bookingId, guideId, offerId, start, end, language, ageGroup, deadline: input.deadline }));
     await repository.insert(tx, requests, ctx.now());
+    for (const { id: requestId } of requests) await enqueue(tx, 'send-guide-request', { requestId }, `guide-request:${requestId}`);
     await this.audit.recordFor(ctx, tx, {
       action: 'booking.guides-requested',
       subjectType: 'booking',
