@@ -214,11 +214,11 @@ export const availabilityRepository = {
       .execute();
   },
 
-  /** Living rules of this origin, locked in the order of their ids; their guides before them. */
+  /** Rules of this origin, deleted ones too, since a later change may be on its way; locked in the order of their ids, their guides before them. */
   async lockRulesOf(tx: Tx, origin: string): Promise<string[]> {
-    const guides = tx.selectFrom('availability_rule').select('guide_id').where('origin', '=', origin).where('deleted', '=', false);
+    const guides = tx.selectFrom('availability_rule').select('guide_id').where('origin', '=', origin);
     await tx.selectFrom('guide').select('id').where('id', 'in', guides).orderBy('id').forNoKeyUpdate().execute();
-    const rows = await tx.selectFrom('availability_rule').select('id').where('origin', '=', origin).where('deleted', '=', false).orderBy('id').forUpdate().execute();
+    const rows = await tx.selectFrom('availability_rule').select('id').where('origin', '=', origin).orderBy('id').forUpdate().execute();
     return rows.map(({ id }) => id);
   },
 

@@ -25,6 +25,16 @@ const rowOf = async (house: ReplicatingHouse, id: string | undefined) => {
   return row;
 };
 
+/** The only holiday of its year. */
+async function setHolidays(house: ReplicatingHouse, date: string): Promise<void> {
+  const set = await house.api.query<{ setHolidays: { __typename: string } }>(
+    'mutation ($input: SetHolidaysInput!) { setHolidays(input: $input) { __typename } }',
+    { input: { year: Number(date.slice(0, 4)), holidays: [{ date, name: 'Epiphany' }] } },
+    (await house.records.signedIn('ADMINISTRATOR')).token,
+  );
+  expect(set.data?.setHolidays.__typename).toBe('SetHolidaysPayload');
+}
+
 const logged = (house: ReplicatingHouse, id: string | undefined) =>
   house.records.query<{ actor_id: string; before: { startTime?: string } | null; after: { startTime?: string; deleted?: boolean } }>(
     `select actor_id, before, after from audit_entry where action = 'availability-rule.merged' and subject_id = $1 order by at, id`,
@@ -67,7 +77,7 @@ test('two houses change a rule at once: the later one wins in all three, and bot
   expect((await logged(beta, made?.id)).at(-1)).toMatchObject({ actor_id: 'alpha', ...lost });
 });
 
-test('an edit that is later than a deletion it did not know of brings the rule back', async () => {
+test('an edit that is later than a deletion it did not know of brings the rule back, with the holidays of now', async () => {
   const { alpha, beta } = pair;
   const { at, places } = await houses.everywhere();
   const made = await changeRule(alpha, 'createAvailabilityRule', { guideId: at(alpha), ...RULE });
@@ -76,9 +86,12 @@ test('an edit that is later than a deletion it did not know of brings the rule b
   await houses.apart(async () => {
     await changeRule(alpha, 'deleteAvailabilityRule', { ruleId: made?.id, expectedVersion: ours?.['version'] });
     await changeRule(beta, 'updateAvailabilityRule', { ruleId: made?.id, expectedVersion: theirs?.['version'], durationMinutes: 60 });
+    await setHolidays(alpha, '2029-01-06');
   });
   await agreed(places);
-  for (const house of [alpha, beta, gamma]) expect(await rowOf(house, made?.id)).toMatchObject({ deleted: false, duration_minutes: 60 });
+  for (const house of [alpha, beta, gamma]) {
+    expect(await rowOf(house, made?.id)).toMatchObject({ deleted: false, duration_minutes: 60, holidays: expect.arrayContaining(['2029-01-06']) as unknown });
+  }
 });
 
 test('new holidays of the origin and a change of the rule elsewhere do not touch one another', async () => {
@@ -88,12 +101,7 @@ test('new holidays of the origin and a change of the rule elsewhere do not touch
   await agreed(places);
   const theirs = await rowOf(beta, made?.id);
   await houses.apart(async () => {
-    const set = await alpha.api.query<{ setHolidays: { __typename: string } }>(
-      'mutation { setHolidays(input: { year: 2028, holidays: [{ date: "2028-01-06", name: "Epiphany" }] }) { __typename } }',
-      {},
-      (await alpha.records.signedIn('ADMINISTRATOR')).token,
-    );
-    expect(set.data?.setHolidays.__typename).toBe('SetHolidaysPayload');
+    await setHolidays(alpha, '2028-01-06');
     await changeRule(beta, 'updateAvailabilityRule', { ruleId: made?.id, expectedVersion: theirs?.['version'], startTime: '14:00' });
   });
   await agreed(places);
