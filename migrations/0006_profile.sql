@@ -30,11 +30,13 @@ as $$
 $$;
 revoke all on function profile_of(guide) from public;
 
--- The profiles of couplings over one link, as far as they may leave.
-create function coupled_profiles(p_link uuid, p_couplings uuid[]) returns table (coupling_id uuid, guide_id uuid, profile jsonb)
+-- The profiles of couplings over one link, as far as they may leave, with their stamps: read at one moment, for a value under the stamp of
+-- another would stay at the receiver.
+create function coupled_profiles(p_link uuid, p_couplings uuid[]) returns table (coupling_id uuid, profile jsonb, stamps jsonb)
 language sql stable security definer set search_path = pg_catalog, public
 as $$
-  select c.id, g.id, case when g.shares_bank_data then public.profile_of(g) else public.profile_of(g) - 'bankData' end
+  select c.id, case when g.shares_bank_data then public.profile_of(g) else public.profile_of(g) - 'bankData' end,
+    coalesce((select jsonb_object_agg(s.field, s.stamp) from public.profile_stamp s where s.guide_id = g.id), '{}')
   from public.coupling c
   join public.link l on l.id = c.link_id
   join public.guide g on g.id = c.guide_id

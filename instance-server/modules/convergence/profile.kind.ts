@@ -78,17 +78,11 @@ export class ProfileKind implements ReplicatedKind<ProfileItem> {
   }
 
   async project(tx: Tx, link: KnownLink, records: readonly RecordName[]): Promise<ProfileItem[]> {
-    const { rows } = await sql<{ coupling_id: string; guide_id: string; profile: Record<string, unknown> }>`
-      select coupling_id, guide_id, profile from coupled_profiles(${link.id}, ${records.map((record) => record.recordId)}::uuid[])`.execute(tx);
-    if (rows.length === 0) return [];
-    const stamped = await tx
-      .selectFrom('profile_stamp')
-      .select(['guide_id', 'field', 'stamp'])
-      .where('guide_id', 'in', rows.map((row) => row.guide_id))
-      .execute();
-    return rows.flatMap(({ coupling_id, guide_id, profile }) => {
-      const held = stamped.filter((row) => row.guide_id === guide_id && row.field in profile);
-      const registers: Registers = Object.fromEntries(held.map((row) => [row.field, { stamp: row.stamp, value: profile[row.field] }]));
+    const { rows } = await sql<{ coupling_id: string; profile: Record<string, unknown>; stamps: Record<string, string> }>`
+      select coupling_id, profile, stamps from coupled_profiles(${link.id}, ${records.map((record) => record.recordId)}::uuid[])`.execute(tx);
+    return rows.flatMap(({ coupling_id, profile, stamps }) => {
+      const held = Object.entries(stamps).filter(([key]) => key in profile);
+      const registers: Registers = Object.fromEntries(held.map(([key, given]) => [key, { stamp: given, value: profile[key] }]));
       const fields = toldTo(registers, this.code, link.partnerCode) as ProfileItem['fields'];
       return Object.keys(fields).length === 0 ? [] : [{ kind: this.kind, couplingId: coupling_id, recordId: coupling_id, fields }];
     });

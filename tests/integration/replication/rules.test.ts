@@ -1,4 +1,6 @@
 import { Cleanup } from '../../testkit/cleanup.js';
+import { until } from '../../testkit/until.js';
+import { holdDeliveries } from '../claims/support/houses.js';
 import { coupleGuide, type Pair, type ReplicatingHouse } from './support/houses.js';
 import { agreed, changeRule, ThreeHouses } from './support/profiles.js';
 
@@ -66,10 +68,15 @@ test('two houses change a rule at once: the later one wins in all three, and bot
   const made = await changeRule(alpha, 'createAvailabilityRule', { guideId: at(alpha), ...RULE });
   await agreed(places);
   const [ours, theirs] = [await rowOf(alpha, made?.id), await rowOf(beta, made?.id)];
+  let release = (): Promise<void> => Promise.resolve();
   await houses.apart(async () => {
     await changeRule(alpha, 'updateAvailabilityRule', { ruleId: made?.id, expectedVersion: ours?.['version'], startTime: '11:00' });
     await changeRule(beta, 'updateAvailabilityRule', { ruleId: made?.id, expectedVersion: theirs?.['version'], startTime: '12:00' });
+    release = await holdDeliveries(beta, 'alpha');
   });
+  // What is overwritten before it was told is in its own house's log alone, so the loser speaks first.
+  await until(async () => (await logged(beta, made?.id)).some(({ before }) => before?.startTime === '11:00'));
+  await release();
   await agreed(places);
   expect(await rowOf(gamma, made?.id)).toMatchObject({ start_time: '12:00' });
   const lost = { before: { startTime: '11:00' }, after: { startTime: '12:00' } };

@@ -13,7 +13,7 @@ export const OPERATIONS: ReadonlyMap<string, string> = new Map(
     .map((file) => [file.replace('.graphql', ''), readFileSync(join(folder, file), 'utf8')]),
 );
 
-export const SUBSCRIPTION = 'calendar-changed';
+export const SUBSCRIPTIONS = ['calendar-changed', 'guide-requests-changed'];
 
 type Variables = Record<string, unknown>;
 
