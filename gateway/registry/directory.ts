@@ -15,6 +15,9 @@ export interface DirectoryOptions {
   readonly logger: Logger;
 }
 
+/** How often an instance is asked that has not said yet who it is. */
+const MEETING_MS = 1_000;
+
 interface Entry {
   readonly registered: RegistryEntry;
   instance: RegisteredInstance;
@@ -22,6 +25,8 @@ interface Entry {
   /** The question under way, shared by everybody who waits for it. */
   refreshing: Promise<void> | undefined;
   askedAt: number;
+  /** Whether its own document has ever been had from this address. */
+  isMet: boolean;
 }
 
 /**
@@ -33,6 +38,7 @@ export class PolledDirectory implements Directory, AccessKeys {
   private list: readonly RegisteredInstance[] = [];
   private readonly callbacks = new Set<() => void>();
   private readonly timer: NodeJS.Timeout;
+  private readonly meeting: NodeJS.Timeout;
 
   constructor(private readonly options: DirectoryOptions) {
     this.adopt();
@@ -42,6 +48,9 @@ export class PolledDirectory implements Directory, AccessKeys {
     });
     this.timer = setInterval(() => void this.refreshAll(), options.pollMs);
     this.timer.unref();
+    // One that did not answer the first time is not without name and keys until the next round.
+    this.meeting = setInterval(() => void this.refreshUnmet(), MEETING_MS);
+    this.meeting.unref();
   }
 
   get(code: string): RegisteredInstance | undefined {
@@ -72,8 +81,13 @@ export class PolledDirectory implements Directory, AccessKeys {
     await Promise.all([...this.entries.values()].map((entry) => this.refresh(entry)));
   }
 
+  private async refreshUnmet(): Promise<void> {
+    await Promise.all([...this.entries.values()].filter((entry) => !entry.isMet).map((entry) => this.refresh(entry)));
+  }
+
   close(): void {
     clearInterval(this.timer);
+    clearInterval(this.meeting);
     this.callbacks.clear();
   }
 
@@ -96,6 +110,7 @@ export class PolledDirectory implements Directory, AccessKeys {
         keys: importKeys(registered.keys?.keys ?? [], previous?.keys ?? new Map()),
         refreshing: undefined,
         askedAt: 0,
+        isMet: same && previous.isMet,
       });
       const entry = entries.get(registered.code);
       if (entry !== undefined && same && registered.keys === undefined && previous.registered.keys === undefined) {
@@ -128,6 +143,7 @@ export class PolledDirectory implements Directory, AccessKeys {
       this.options.logger.warn({ instance: registered.code }, 'The instance describes itself in a way that cannot be used.');
       return;
     }
+    entry.isMet = true;
     if (registered.keys === undefined) entry.keys = importKeys(facts.keys, entry.keys);
     const instance: RegisteredInstance = {
       code: registered.code,

@@ -101,14 +101,15 @@ async function replicated(houses: readonly House[]): Promise<void> {
   }
 }
 
+/** Where it has not answered yet, its code stands in for its name. */
 async function knows(gateway: ServerProcess, code: string): Promise<boolean> {
   const response = await fetch(`${gateway.url}/graphql`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ query: '{ instances { code } }' }),
+    body: JSON.stringify({ query: '{ instances { code name } }' }),
   });
-  const { data } = (await response.json()) as { data: { instances: { code: string }[] } };
-  return data.instances.some((instance) => instance.code === code);
+  const { data } = (await response.json()) as { data: { instances: { code: string; name: string }[] } };
+  return data.instances.some((instance) => instance.code === code && instance.name !== code);
 }
 
 /** @throws when dist/ is not built */

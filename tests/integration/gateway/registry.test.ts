@@ -62,11 +62,14 @@ describe('the registry', () => {
     expect(errors?.[0]?.extensions).toEqual({ code: 'INSTANCE_UNAVAILABLE', instance: 'ahof', reason: 'UNREACHABLE' });
   });
 
-  test('the gateway starts while an instance is down', async () => {
+  test('the gateway starts while an instance is down, and knows it soon after it has come up', async () => {
     const { url } = burg;
     await burg.stop();
     const gateway = await federation.gateway({ REGISTRY: JSON.stringify({ instances: [{ code: 'burg', endpoint: url, name: 'The Castle' }] }) });
     expect((await gateway.ask(instances)).data).toEqual({ instances: [{ code: 'burg', name: 'The Castle' }] });
+    await burg.start();
+    const names = async () => JSON.stringify((await gateway.ask(instances)).data);
+    await until(async () => (await names()) === '{"instances":[{"code":"burg","name":"Museum burg"}]}');
   });
 
   test('a new key is fetched when a token names it, not more often than the cool-down allows', async () => {
