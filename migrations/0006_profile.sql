@@ -156,6 +156,23 @@ as $$
 $$;
 revoke all on function outbox_records_rule(uuid) from public;
 
+-- What a partner changed in rules that were made in one of these houses: told to him again. He has lost it where he was not coupled there
+-- for a while, and the others have it still.
+create function give_back_rules(p_coupling uuid, p_origins text[]) returns void
+language sql security definer set search_path = pg_catalog, public
+as $$
+  select public.outbox_put(c.link_id, c.id, 'RULE', r.id)
+  from public.coupling c
+  join public.link l on l.id = c.link_id
+  join public.availability_rule r on r.guide_id = c.guide_id
+  cross join public.settings s
+  where c.id = p_coupling and c.state = 'ACTIVE' and public.stamp_code(r.stamp) = l.partner_code
+    and r.origin not in (l.partner_code, s.code) and r.origin = any (p_origins)
+  order by r.id
+$$;
+revoke all on function give_back_rules(uuid, text[]) from public;
+grant execute on function give_back_rules(uuid, text[]) to lotse_worker;
+
 -- Makes values of other houses this house's own statement, at the moment they were made: those given by p_code, or by anybody but this
 -- house and p_partner. The clock is moved on with them, so that no later change gets the same stamp.
 create function adopt_values(p_guide uuid, p_code text, p_partner text) returns void
@@ -195,6 +212,9 @@ begin
   where g.id = new.guide_id and f.value not in ('null'::jsonb, '[]'::jsonb)
   on conflict (guide_id, field) do nothing;
   perform public.adopt_values(new.guide_id, null, l.partner_code) from public.link l where l.id = new.link_id;
+  -- The others hear where he is coupled now, and give back what this house changed there before; see give_back_rules.
+  perform public.outbox_put(c.link_id, c.id, 'COUPLING', c.id)
+  from public.coupling c where c.guide_id = new.guide_id and c.state = 'ACTIVE' and c.id <> new.id order by c.id;
   return null;
 end
 $$;

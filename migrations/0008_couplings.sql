@@ -24,6 +24,21 @@ create trigger coupling_state_to_outbox after update on coupling for each row
     or (old.state not in ('DECLINED', 'ENDED') and new.state in ('DECLINED', 'ENDED')))
   execute function coupling_state_to_outbox();
 
+-- Written before a partner is asked for a coupling: from then on he will hear how it stands here, which is ended as long as nothing of it
+-- is kept. So no request whose answer was lost stays with him.
+create function coupling_intended(p_link uuid, p_coupling uuid, p_from timestamptz) returns void
+language plpgsql security definer set search_path = pg_catalog, public
+as $$
+begin
+  insert into public.outbox (coupling_id, kind, record_id, link_id, seq, waiting_since, retry_at)
+  select p_coupling, 'COUPLING', p_coupling, l.id, nextval('public.outbox_seq'), clock_timestamp(), p_from
+  from public.link l where l.id = p_link and l.state <> 'ENDED' for share of l
+  on conflict (coupling_id, kind, record_id) do update set seq = excluded.seq, attempts = 0, refused_code = null, retry_at = excluded.retry_at;
+end
+$$;
+revoke all on function coupling_intended(uuid, uuid, timestamptz) from public;
+grant execute on function coupling_intended(uuid, uuid, timestamptz) to lotse_app;
+
 -- A partner who is told of everything hears of the coupling itself too; see outbox_fill_coupling.
 create function outbox_records_coupling(p_coupling uuid) returns setof uuid
 language sql stable security definer set search_path = pg_catalog, public

@@ -7,6 +7,12 @@ import { hasControlCharacters } from './validation.js';
 export const IDEMPOTENCY_DESCRIPTION =
   'Chosen by the client, new for every intent (a UUID is right). A repetition with the same key and input gives the same result and changes nothing; the same key with another input is refused. Kept 48 hours; 1…100 characters.';
 
+/** @throws Refusal for what is no key. As it is, never trimmed: two keys are the same only if the client wrote the same. */
+export function checkIdempotencyKey(key: string): void {
+  if (key.length < 1 || key.length > 100) throw invalidInput('input.idempotencyKey', InputReason.OUT_OF_RANGE, 'An idempotency key has 1…100 characters.');
+  if (hasControlCharacters(key)) throw invalidInput('input.idempotencyKey', InputReason.MALFORMED, 'An idempotency key has no control characters.');
+}
+
 /**
  * Runs `work` once per account, mutation and key. `work` returns the ids of what it made; they are stored in the same transaction.
  * A concurrent duplicate waits at the primary key until the first commits (then gets its ids) or rolls back (then does the work itself).
@@ -20,9 +26,7 @@ export async function once<T extends Record<string, unknown>>(
   input: unknown,
   work: () => Promise<T>,
 ): Promise<{ outcome: T; repeated: boolean }> {
-  if (key.length < 1 || key.length > 100) throw invalidInput('input.idempotencyKey', InputReason.OUT_OF_RANGE, 'An idempotency key has 1…100 characters.');
-  // As it is, never trimmed: two keys are the same only if the client wrote the same.
-  if (hasControlCharacters(key)) throw invalidInput('input.idempotencyKey', InputReason.MALFORMED, 'An idempotency key has no control characters.');
+  checkIdempotencyKey(key);
   const accountId = ctx.account().accountId;
   const inputHash = sha256Hex(canonicalJson(input));
   const claimed = await tx

@@ -166,7 +166,9 @@ export class RuleKind implements ReplicatedKind<RuleItem> {
     }
     let isNew = false;
     const revived: number[] = [];
+    const gone = await this.#gone(tx, receipt, items, held, guideOf);
     for (const [index, item] of items.entries()) {
+      if (gone.has(item)) continue;
       const row = held.get(item.recordId.toLowerCase());
       if (!row) isNew = true;
       if (item.definition?.deleted === false && (row?.deleted ?? true) && verdict(row?.stamp, item.definition.stamp) === 'WINS') revived.push(index);
@@ -176,6 +178,19 @@ export class RuleKind implements ReplicatedKind<RuleItem> {
     if (isNew) await this.#checkNumber(tx, items, guideOf);
     if (revived.length > 0) await this.#checkLiving(tx, receipt, items, revived, guideOf);
     await this.stamps.observe(tx, latest(items.flatMap(stampsOf)));
+  }
+
+  /** What this house changed itself in a rule of a third one, and gave up when the coupling there ended: it does not come back with the change. */
+  async #gone(tx: Tx, { link }: Receipt, items: readonly RuleItem[], held: ReadonlyMap<string, RuleRow>, guideOf: (item: RuleItem) => string): Promise<ReadonlySet<RuleItem>> {
+    const given = items.filter(
+      (item) => item.definition && giverOf(item.definition.stamp) === this.code && ![this.code, link.partnerCode].includes(item.origin) && !held.has(item.recordId.toLowerCase()),
+    );
+    if (given.length === 0) return new Set();
+    const { rows } = await sql<{ guide_id: string; code: string }>`
+      select c.guide_id, l.partner_code as code from coupling c join link l on l.id = c.link_id
+      where c.guide_id = any(${[...new Set(given.map(guideOf))]}::uuid[]) and c.state = 'ACTIVE'`.execute(tx);
+    const shared = new Set(rows.map(({ guide_id, code }) => `${guide_id} ${code}`));
+    return new Set(given.filter((item) => !shared.has(`${guideOf(item)} ${item.origin}`)));
   }
 
   async #define(tx: Tx, { link, now }: Receipt, guideId: string, { recordId, origin }: RuleItem, came: Definition, row: RuleRow | undefined): Promise<void> {

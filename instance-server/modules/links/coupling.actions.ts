@@ -2,7 +2,7 @@ import type { Tx } from '../../platform/database/database.js';
 import { publish } from '../../platform/events/events.js';
 import type { Actor, AuditAction, AuditService } from '../audit/index.js';
 import { activateIfConfirmed, GlobalIdTaken } from './activation.js';
-import type { CouplingEndings } from './coupling.endings.js';
+import { type CouplingEndings, isOver } from './coupling.endings.js';
 import { couplingRepository as repository, type CouplingRow } from './coupling.repository.js';
 import { identityOf } from './coupling.rules.js';
 import type { CouplingStates } from './coupling.states.js';
@@ -56,13 +56,13 @@ export class CouplingActions {
     if (!isPairwise(this.directory, this.instanceCode, coupledWith)) throw new PartnerCallError(409, 'NOT_PAIRWISE_LINKED');
   }
 
-  async #requested(tx: Tx, link: KnownLink, message: PartnerMessage<'couplings/request'>, now: Date): Promise<typeof DONE> {
+  async #requested(tx: Tx, link: KnownLink, message: PartnerMessage<'couplings/request'>, now: Date): Promise<Record<string, unknown>> {
     // One after the other: what is counted holds, the same request at once is one, and none comes in over a link that has just ended.
     if (!(await repository.lockLink(tx, link.id))) throw new PartnerCallError(403, 'LINK_NOT_OPEN');
     const known = await repository.find(tx, message.couplingId);
     if (known) {
       if (known.link_id !== link.id) throw new PartnerCallError(404, 'NOT_FOUND');
-      return DONE;
+      return isOver(known) ? { ...DONE, over: true } : DONE;
     }
     this.#checkPairwise(message.coupledWith);
     if ((await repository.countWaiting(tx, link.id)) >= MAX_WAITING_REQUESTS) throw new PartnerCallError(429, 'TOO_MANY_REQUESTS');

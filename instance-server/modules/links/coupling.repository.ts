@@ -89,15 +89,28 @@ export const couplingRepository = {
     await tx.insertInto('coupling').values(row).execute();
   },
 
-  /** False where there is a coupling of this id. */
-  async insertUnlessKnown(tx: Tx, row: Insertable<DB['coupling']>): Promise<boolean> {
-    const inserted = await tx.insertInto('coupling').values(row).onConflict((conflict) => conflict.column('id').doNothing()).returning('id').executeTakeFirst();
-    return inserted !== undefined;
+  /** Asked for there, and over before anything of it came here: what comes late finds it so. */
+  async bury(tx: Tx, id: string, linkId: string, now: Date): Promise<void> {
+    await tx
+      .insertInto('coupling')
+      .values({ id, link_id: linkId, state: 'DECLINED', requested_here: false, created_at: now, updated_at: now })
+      .onConflict((conflict) => conflict.column('id').doNothing())
+      .execute();
   },
 
-  /** The partner is to hear what this coupling is now. */
+  /** The partner is to hear what this coupling is then, or that there is none. Before he is asked for it. */
+  async intend(tx: Tx, linkId: string, couplingId: string, from: Date): Promise<void> {
+    await sql`select coupling_intended(${linkId}::uuid, ${couplingId}::uuid, ${from})`.execute(tx);
+  },
+
+  /** The partner is to hear what this coupling is now, or that there is none. */
   async wait(tx: Tx, linkId: string, couplingId: string): Promise<void> {
     await sql`select outbox_put(${linkId}::uuid, ${couplingId}::uuid, 'COUPLING', ${couplingId}::uuid)`.execute(tx);
+  },
+
+  /** Rules made in these houses that the partner changed last are told to him again: he may be coupled there anew, and have lost them before. */
+  async giveBackRules(tx: Tx, couplingId: string, origins: readonly string[]): Promise<void> {
+    await sql`select give_back_rules(${couplingId}::uuid, ${[...origins]}::text[])`.execute(tx);
   },
 
   /** How the exchange over these links is going; see `link_health`. */

@@ -4,7 +4,7 @@ import type { Database, Tx } from '../../platform/database/database.js';
 import { isViolationOf } from '../../platform/database/errors.js';
 import { AlreadyExistsError, InputReason, invalidInput, notFound, Refusal } from '../../platform/errors/user-error.js';
 import { publish } from '../../platform/events/events.js';
-import { once } from '../../platform/idempotency.js';
+import { checkIdempotencyKey, once } from '../../platform/idempotency.js';
 import { isUuid } from '../../platform/validation.js';
 import type { AuditAction, AuditService } from '../audit/index.js';
 import type { GuideService, NewProfile } from '../guides/index.js';
@@ -16,10 +16,14 @@ import { type AcceptCouplingInput, PartnerUnavailableError, type RequestCoupling
 import type { KnownLink, LinkDirectory } from './link.directory.js';
 import { type PartnerClient, PartnerRefusal } from './partner-client.js';
 import { isPairwise } from './pairwise.js';
-import { acceptanceAnswer, confirmationAnswer } from './partner-messages.js';
+import { acceptanceAnswer, confirmationAnswer, requestAnswer } from './partner-messages.js';
 
 /** Past couplings of one guide that are shown at most. */
 const MAX_OVER = 50;
+/** Longer than asking a partner and writing down what he answered takes. */
+const INTENT_MS = 30_000;
+/** Under one idempotency key: each but the first follows one of which the partner has heard that nothing came of it. */
+const MAX_ATTEMPTS = 20;
 
 /**
  * Responsible for how couplings of this house's guides come about. Partners are called outside transactions: one that hangs holds no connection.
@@ -36,18 +40,21 @@ export class CouplingService {
     private readonly instanceCode: string,
   ) {}
 
-  /** The partner is told first, outside any transaction; the id follows from the idempotency key, so that a repetition is the same request to him. */
+  /**
+   * The partner is told first, outside any transaction; the id follows from the idempotency key, so that a repetition is the same request
+   * to him. Before that it is written down that he is to hear how it stands here a little later: whatever becomes of the call, and of
+   * this process, he is not left with a request that nobody keeps.
+   */
   async request(ctx: RequestContext, input: RequestCouplingInput): Promise<CouplingRow> {
     const { idempotencyKey, ...rest } = input;
+    checkIdempotencyKey(idempotencyKey);
     if (!isUuid(input.guideId)) throw notFound('input.guideId');
     await this.directory.fresh();
     const link = this.directory.byPartner(input.instance);
     if (!link?.isOpen) throw notFound('input.instance');
     const guide = await repository.identity(this.database.app.sql, input.guideId);
     if (!guide) throw notFound('input.guideId');
-    const id = stableId(`${ctx.account().accountId}|requestCoupling|${idempotencyKey}|${canonicalJson(rest)}`);
-    await this.#tell(link, 'request', {
-      couplingId: id,
+    const id = await this.#ask(ctx, link, stableId(`${ctx.account().accountId}|requestCoupling|${idempotencyKey}|${canonicalJson(rest)}`), {
       name: guide.name,
       ...wire(identityOf(guide.globalId, guide.mintedAt)),
       coupledWith: await repository.partnersOf(this.database.app.sql, input.guideId),
@@ -57,29 +64,35 @@ export class CouplingService {
         const { outcome } = await once(ctx, tx, 'requestCoupling', idempotencyKey, rest, async () => {
           const now = ctx.now();
           await repository.insert(tx, { id, link_id: link.id, guide_id: input.guideId, state: 'REQUESTED', requested_here: true, created_at: now, updated_at: now });
+          // At once: should he have heard meanwhile that there is none, it is over for both.
+          await repository.wait(tx, link.id, id);
           await this.#log(ctx, tx, 'coupling.requested', id, { guideId: input.guideId, instance: link.partnerCode });
           return { couplingId: id };
         });
         return this.#require(tx, outcome.couplingId, 'input.idempotencyKey');
       });
     } catch (error) {
-      // Withdrawn when the same was asked before.
       if (isViolationOf(error, 'coupling_pkey')) throw new Refusal(new AlreadyExistsError('input.guideId'));
       const refusal = isViolationOf(error, 'coupling_living_guide') ? new Refusal(new AlreadyExistsError('input.guideId')) : error;
-      if (refusal instanceof Refusal) await this.#withdraw(ctx, link, { id, link_id: link.id, guide_id: input.guideId });
+      if (refusal instanceof Refusal) await repository.wait(this.database.app.sql, link.id, id);
       throw refusal;
     }
   }
 
-  /** The partner has heard of a request that cannot be kept here: he hears that it is over, by what waits for him if not now. */
-  async #withdraw(ctx: RequestContext, link: KnownLink, coupling: { id: string; link_id: string; guide_id: string }): Promise<void> {
-    const now = ctx.now();
-    const isNew = await this.database.app.transaction(async (tx) => {
-      const inserted = await repository.insertUnlessKnown(tx, { ...coupling, state: 'DECLINED', requested_here: true, created_at: now, updated_at: now });
-      if (inserted) await repository.wait(tx, link.id, coupling.id);
-      return inserted;
-    });
-    if (isNew) await this.partners.call(link, '/partner/v1/couplings/end', { couplingId: coupling.id }).catch(() => undefined);
+  /**
+   * Gives the id under which the partner has the request: that of the key, unless it is over there since an earlier attempt. One that is
+   * kept here is not asked for again.
+   */
+  async #ask(ctx: RequestContext, link: KnownLink, first: string, request: Record<string, unknown>): Promise<string> {
+    let id = first;
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
+      if (await repository.find(this.database.app.sql, id)) return id;
+      await repository.intend(this.database.app.sql, link.id, id, new Date(ctx.now().getTime() + INTENT_MS));
+      const answer = await this.#tell(link, 'request', { couplingId: id, ...request });
+      if (!requestAnswer.safeParse(answer).data?.over) return id;
+      id = stableId(`${id}|again`);
+    }
+    throw new Refusal(new PartnerUnavailableError(link.partnerCode));
   }
 
   /**

@@ -31,7 +31,9 @@ export class CouplingStates {
 
   async project(tx: Tx, link: KnownLink, couplingId: string): Promise<CouplingItem | undefined> {
     const row = await repository.find(tx, couplingId);
-    if (!row || row.link_id !== link.id) return undefined;
+    // Asked for, and nothing came of it here.
+    if (!row) return { kind: 'COUPLING', couplingId, recordId: couplingId, state: 'ENDED', version: 1, paused: false, confirmed: false, coupledWith: [] };
+    if (row.link_id !== link.id) return undefined;
     const over = isOver(row);
     const guide = row.guide_id && !over ? await repository.identity(tx, row.guide_id) : undefined;
     const identity = row.confirmed_here ? identityOf(guide?.globalId, guide?.mintedAt) : undefined;
@@ -51,12 +53,14 @@ export class CouplingStates {
   /** Undefined for a coupling that this house does not know and that is not over there. */
   async apply(tx: Tx, link: KnownLink, incarnation: number, item: CouplingItem, now: Date): Promise<CouplingItemAnswer | undefined> {
     const row = await repository.lock(tx, item.couplingId);
+    if (!row && item.state === 'ENDED') await repository.bury(tx, item.couplingId, link.id, now);
     if (!row || row.link_id !== link.id) return item.state === 'ENDED' ? { state: 'ENDED' } : undefined;
     if (isOver(row)) return { state: 'ENDED' };
     if (item.state === 'ENDED') {
       await this.endings.end(tx, row, link, actorOf(link), now);
       return { state: 'ENDED' };
     }
+    await repository.giveBackRules(tx, row.id, item.coupledWith);
     if (!(await this.pause(tx, link, row, incarnation, item, now))) return { state: 'OPEN' };
     return this.#confirmed(tx, link, item, now);
   }

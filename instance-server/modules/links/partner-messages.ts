@@ -33,6 +33,9 @@ export const partnerMessages = {
   }),
 } as const;
 
+/** What a partner answers to a request: whether this one is over there, so that it must be made anew. A partner of the release before says nothing. */
+export const requestAnswer = z.object({ over: z.boolean().optional() });
+
 /** What a partner answers to an acceptance: the houses this guide is coupled with there. A partner of the release before says nothing. */
 export const acceptanceAnswer = z.object({ coupledWith: codes.optional() });
 

@@ -29,7 +29,7 @@ function checkRule(person: Person, houses: readonly string[], id: string, ops: r
   const copies = houses.map((house) => ({ house, row: at(snapshots, house).rules.find((row) => row.id === id) }));
   const findings: Finding[] = [];
   const differing = copies.filter(({ row }) => contentOf(row) !== contentOf(copies[0]?.row)).map(({ house }) => house);
-  if (differing.length > 0) findings.push(say('rule', `${houses[0]} and ${differing.join(', ')} differ`));
+  if (differing.length > 0) findings.push(say('rule', `${houses[0]} and ${differing.join(', ')} differ: ${copies.map(({ row: copy }) => contentOf(copy)).join(' / ')}`));
   const row = copies.find((copy) => copy.row)?.row;
   if (!ops.some(isOk)) return findings;
   if (person.ends) return [...findings, ...checkLoose(row, houses, ops).map((detail) => say('lost effect', detail))];

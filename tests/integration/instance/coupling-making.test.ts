@@ -29,6 +29,13 @@ async function requested(guide: Guide): Promise<string> {
   return coupling?.id ?? '';
 }
 
+/** Requests that beta has and of which alpha knows nothing. */
+async function orphans(): Promise<string[]> {
+  const there = await b.records.query<{ id: string }>(`select id from coupling where state = 'REQUESTED' and not requested_here`);
+  const here = new Set((await a.records.query<{ id: string }>('select id from coupling')).map(({ id }) => id));
+  return there.map(({ id }) => id).filter((id) => !here.has(id));
+}
+
 describe('a request', () => {
   test.each([
     ['lose call', 0],
@@ -54,14 +61,71 @@ describe('a request', () => {
     const before = b.way.seen.length;
     b.way.fate = 'pass';
     const refused = a.change('requestCoupling', { idempotencyKey: key(), guideId: guide.guideId, instance: 'beta' });
-    // The request passes, the withdrawal does not.
+    // The request passes, what follows does not.
     await until(async () => b.way.seen.slice(before).includes('/partner/v1/couplings/request'));
     b.way.fate = 'lose call';
     expect(await refused).toEqual({ __typename: 'AlreadyExistsError', code: 'ALREADY_EXISTS' });
+    expect(await orphans()).toHaveLength(1);
     b.way.fate = 'pass';
     await deliveries.deliver(a, b);
-    const [row] = await a.records.query<{ id: string }>(`select id from coupling where guide_id = $1 and state = 'DECLINED'`, [guide.guideId]);
-    await until(async () => (await b.coupling(row?.id ?? ''))?.state === 'DECLINED');
+    expect(await orphans()).toEqual([]);
+  });
+
+  describe('of which the other house has heard and this one knows nothing', () => {
+    /** The answer is lost; the process might as well have died. */
+    async function halfAsked() {
+      const guide = await a.guide();
+      const input = { idempotencyKey: key(), guideId: guide.guideId, instance: 'beta' };
+      b.way.fate = 'lose answer';
+      expect((await a.change('requestCoupling', input)).code).toBe('PARTNER_UNAVAILABLE');
+      b.way.fate = 'pass';
+      const [id = '', ...others] = await orphans();
+      expect(others).toEqual([]);
+      return { input, id };
+    }
+
+    test('is over there after half a minute; repeated after that it is another one', async () => {
+      const { input, id } = await halfAsked();
+      const [waiting] = await a.records.query<{ retry_at: Date }>(`select retry_at from outbox where coupling_id = $1 and kind = 'COUPLING'`, [id]);
+      expect(waiting?.retry_at.getTime()).toBeGreaterThan(a.clock.now().getTime() + 20_000);
+      expect((await b.coupling(id))?.state).toBe('REQUESTED');
+      a.clock.advance({ seconds: 31 });
+      await until(async () => (await b.coupling(id))?.state === 'DECLINED', 40_000);
+      a.clock.advance({ seconds: -31 });
+      const { coupling } = await a.change('requestCoupling', input);
+      expect(coupling?.id).not.toBe(id);
+      expect([(await a.coupling(coupling?.id ?? ''))?.state, (await b.coupling(coupling?.id ?? ''))?.state, await orphans()]).toEqual(['REQUESTED', 'REQUESTED', []]);
+      expect((await a.change('requestCoupling', input)).coupling?.id).toBe(coupling?.id);
+    });
+
+    test('is this one, where it is repeated before that; nothing ends it then', async () => {
+      const { input, id } = await halfAsked();
+      expect((await a.change('requestCoupling', input)).coupling?.id).toBe(id);
+      // Told at once: had it been heard meanwhile that there is none, it would be over in both.
+      expect(await a.records.query('select 1 from outbox where coupling_id = $1 and retry_at is not null', [id])).toEqual([]);
+      await deliveries.deliver(a, b);
+      await deliveries.deliver(a, b);
+      expect([(await a.coupling(id))?.state, (await b.coupling(id))?.state]).toEqual(['REQUESTED', 'REQUESTED']);
+    });
+
+    test('is over in both where it comes to be kept here after that', async () => {
+      const { input, id } = await halfAsked();
+      await deliveries.deliver(a, b);
+      expect((await b.coupling(id))?.state).toBe('DECLINED');
+      // As a process does that was stopped after it had its answer.
+      await a.records.query(`insert into coupling (id, link_id, guide_id, state, requested_here, created_at, updated_at) select $1, id, $2, 'REQUESTED', true, now(), now() from link where partner_code = 'beta'`, [id, input.guideId]);
+      await a.records.query(`select outbox_put(link_id, id, 'COUPLING', id) from coupling where id = $1`, [id]);
+      await deliveries.deliver(a, b);
+      await until(async () => (await a.coupling(id))?.state === 'DECLINED');
+    });
+
+    test('and that comes after its end is not one any more', async () => {
+      const { id } = await halfAsked();
+      await b.records.query('delete from coupling where id = $1', [id]);
+      await deliveries.deliver(a, b);
+      expect(await b.coupling(id)).toMatchObject({ state: 'DECLINED', guide_id: null });
+      expect(await b.count('outbox', id)).toBe(0);
+    });
   });
 
   test.each([
@@ -71,9 +135,9 @@ describe('a request', () => {
     const [guide, another] = [await a.guide(), await a.guide()];
     const idempotencyKey = isReused ? key() : '';
     if (isReused) await a.change('requestCoupling', { idempotencyKey, guideId: guide.guideId, instance: 'beta' });
-    const [{ name = '' } = {}] = await a.records.query<{ name: string }>(`select first_name || ' ' || last_name as name from guide where id = $1`, [another.guideId]);
     expect((await a.change('requestCoupling', { idempotencyKey, guideId: another.guideId, instance: 'beta' })).code).toBe(isReused ? 'IDEMPOTENCY_KEY_REUSED' : 'INVALID_INPUT');
-    expect(await b.records.query(`select 1 from coupling where requested_name = $1`, [name])).toEqual([]);
+    await deliveries.deliver(a, b);
+    expect(await orphans()).toEqual([]);
   });
 });
 
@@ -81,6 +145,8 @@ describe('an acceptance', () => {
   test('whose answer is lost is repeated, and repeated again without effect', async () => {
     const [guide, other] = [await a.guide(), await b.guide()];
     const couplingId = await requested(guide);
+    await deliveries.deliver(a, b);
+    const { version: before = 0 } = (await b.coupling(couplingId)) ?? {};
     const input = { couplingId, guideId: other.guideId };
     a.way.fate = 'lose answer';
     expect((await b.change('acceptCoupling', input)).code).toBe('PARTNER_UNAVAILABLE');
@@ -90,7 +156,7 @@ describe('an acceptance', () => {
     expect(accepted.coupling).toMatchObject({ state: 'ACCEPTED', guide: { id: other.guideId } });
     expect(await b.change('acceptCoupling', input)).toEqual(accepted);
     const { version } = (await b.coupling(couplingId)) ?? {};
-    expect(version).toBe(2);
+    expect(version).toBe(before + 1);
     expect(await b.change('acceptCoupling', { couplingId, guideId: (await b.guide()).guideId })).toEqual({ __typename: 'NotFoundError', code: 'NOT_FOUND', field: 'input.couplingId' });
   });
 

@@ -133,6 +133,46 @@ test('when a coupling begins, each side’s rules go to the other; when it ends,
   expect(await rowOf(beta, ours?.id)).toBeUndefined();
 });
 
+/** Gamma's rule, as changed last in beta, which alpha has heard and gamma has not when its coupling with beta ends. */
+async function heardByOne() {
+  const { alpha, beta } = pair;
+  const { at, places } = await houses.everywhere();
+  const made = await changeRule(gamma, 'createAvailabilityRule', { guideId: at(gamma), ...RULE });
+  await agreed(places);
+  const release = await holdDeliveries(beta, 'gamma');
+  await changeRule(beta, 'updateAvailabilityRule', { ruleId: made?.id, expectedVersion: (await rowOf(beta, made?.id))?.['version'], startTime: '16:00' });
+  await until(async () => (await rowOf(alpha, made?.id))?.['start_time'] === '16:00');
+  const [coupling] = await beta.records.query<{ id: string }>(
+    `select c.id from coupling c join link l on l.id = c.link_id where c.guide_id = $1 and l.partner_code = 'gamma' and c.state = 'ACTIVE'`,
+    [at(beta)],
+  );
+  await beta.operator.call('couplings/end', { couplingId: coupling?.id });
+  await until(async () => (await gamma.records.query(`select 1 from coupling where id = $1 and state = 'ENDED'`, [coupling?.id])).length === 1);
+  await release();
+  expect([await rowOf(beta, made?.id), (await rowOf(gamma, made?.id))?.['start_time']]).toEqual([undefined, '09:00']);
+  return { at, places, ruleId: made?.id };
+}
+
+test('what was changed before a coupling ended and heard by a third house alone is everywhere once it is coupled again', async () => {
+  const { at, places, ruleId } = await heardByOne();
+  await coupleGuide(pair.beta, gamma, { beta: at(pair.beta), gamma: at(gamma) });
+  await agreed(places);
+  expect(await rowOf(gamma, ruleId)).toMatchObject({ start_time: '16:00', origin: 'gamma' });
+});
+
+test('a rule that went with a coupling does not come back by what was changed in it here', async () => {
+  const { alpha, beta } = pair;
+  const { at, ruleId } = await heardByOne();
+  const [coupling] = await alpha.records.query<{ id: string }>(
+    `select c.id from coupling c join link l on l.id = c.link_id where c.guide_id = $1 and l.partner_code = 'beta' and c.state = 'ACTIVE'`,
+    [at(alpha)],
+  );
+  // As after a restore of beta.
+  await alpha.records.query('select outbox_fill_coupling($1)', [coupling?.id]);
+  await until(async () => (await alpha.records.query('select 1 from outbox where coupling_id = $1', [coupling?.id])).length === 0);
+  expect(await rowOf(beta, ruleId)).toBeUndefined();
+});
+
 test('individual entries and absences do not travel', async () => {
   const { alpha, beta } = pair;
   const { at, places } = await houses.everywhere();
