@@ -2,7 +2,7 @@ import type DataLoader from 'dataloader';
 import type { RequestContext } from '../../platform/context.js';
 import type { Database } from '../../platform/database/database.js';
 import { notFound } from '../../platform/errors/user-error.js';
-import { BoundedFeed } from '../../platform/events/bounded-feed.js';
+import { BoundedFeed, resolved } from '../../platform/events/bounded-feed.js';
 import type { EventHub, InstanceEvent } from '../../platform/events/events.js';
 import { checkRange, type TimeRange } from '../../platform/time.js';
 import { checkInteger } from '../../platform/validation.js';
@@ -120,7 +120,7 @@ export class CalendarService {
       await feed.return();
       throw error;
     }
-    return resolved(feed);
+    return resolved(feed, REFETCH);
   }
 
   async #change(ctx: RequestContext, { guideId, assignmentId, change }: OwnEvent): Promise<CalendarChange | undefined> {
@@ -162,26 +162,3 @@ const toForeignEntry = (row: ForeignRow, now: Date): CalendarEntry => ({
   replicaAge: ageInSeconds(row.as_of, now),
   disputed: row.disputed,
 });
-
-/** Reads each change when the subscriber is ready for it. A fault of one read becomes REFETCH rather than a hole. */
-function resolved(feed: BoundedFeed<() => Promise<CalendarChange | undefined>>): AsyncIterableIterator<CalendarChange> {
-  return {
-    async next() {
-      for (;;) {
-        const { value, done } = await feed.next();
-        if (done) return { value: undefined, done: true };
-        const change = await value().catch(() => REFETCH);
-        // Who loads again now loads what waits here too.
-        if (change === REFETCH) feed.clear();
-        if (change) return { value: change, done: false };
-      }
-    },
-    async return() {
-      await feed.return();
-      return { value: undefined, done: true };
-    },
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-  };
-}

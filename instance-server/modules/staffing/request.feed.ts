@@ -1,6 +1,6 @@
 import type { RequestContext } from '../../platform/context.js';
 import { notFound } from '../../platform/errors/user-error.js';
-import { BoundedFeed } from '../../platform/events/bounded-feed.js';
+import { BoundedFeed, resolved } from '../../platform/events/bounded-feed.js';
 import type { EventHub } from '../../platform/events/events.js';
 import type { GuideService } from '../guides/index.js';
 import type { Sessions } from '../identity/index.js';
@@ -22,32 +22,18 @@ export class RequestFeed {
   async changes(ctx: RequestContext, guideId: string): Promise<AsyncIterable<GuideRequestChange>> {
     const guide = await this.guides.find(ctx, guideId);
     if (!guide) throw notFound('guideId').toGraphQLError();
-    const feed = new BoundedFeed<GuideRequestChange>(
+    const told = async (change: GuideRequestChange): Promise<GuideRequestChange | undefined> =>
+      // Checked for every event: the socket of an ended session may take a moment to close.
+      (await this.sessions.stands(ctx.account())) ? change : undefined;
+    const feed = new BoundedFeed<() => Promise<GuideRequestChange | undefined>>(
       MAX_WAITING,
-      () => ALL,
+      () => () => told(ALL),
       this.events.listen((event) => {
-        if (event.kind === 'gap') feed.push(ALL);
-        else if (event.kind === 'request' && event.guideId === guide.id) feed.push({ requestId: event.requestId });
+        if (event.kind === 'gap') feed.push(() => told(ALL));
+        else if (event.kind === 'request' && event.guideId === guide.id) feed.push(() => told({ requestId: event.requestId }));
       }),
     );
-    feed.push(ALL);
-    return this.#whileStanding(ctx, feed);
-  }
-
-  /** Checked for every event: the socket of an ended session may take a moment to close. */
-  #whileStanding(ctx: RequestContext, feed: BoundedFeed<GuideRequestChange>): AsyncIterableIterator<GuideRequestChange> {
-    const { sessions } = this;
-    return {
-      async next() {
-        for (;;) {
-          const step = await feed.next();
-          if (step.done || (await sessions.stands(ctx.account()))) return step;
-        }
-      },
-      return: () => feed.return(),
-      [Symbol.asyncIterator]() {
-        return this;
-      },
-    };
+    feed.push(() => told(ALL));
+    return resolved(feed, ALL);
   }
 }

@@ -54,3 +54,28 @@ export class BoundedFeed<T> implements AsyncIterableIterator<T> {
     return this;
   }
 }
+
+/**
+ * Reads each item when the reader is ready for it; undefined is nothing to tell. A fault of one reading becomes `startOver` rather than a
+ * hole, and who starts over loads what waits as well.
+ */
+export function resolved<T>(feed: BoundedFeed<() => Promise<T | undefined>>, startOver: T): AsyncIterableIterator<T> {
+  return {
+    async next() {
+      for (;;) {
+        const { value, done } = await feed.next();
+        if (done) return { value: undefined, done: true };
+        const item = await value().catch(() => startOver);
+        if (item === startOver) feed.clear();
+        if (item !== undefined) return { value: item, done: false };
+      }
+    },
+    async return() {
+      await feed.return();
+      return { value: undefined, done: true };
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}

@@ -3,7 +3,7 @@ import { Cleanup } from '../../testkit/cleanup.js';
 import { until } from '../../testkit/until.js';
 import { at } from '../instance/support/house.js';
 import type { ReplicatingHouse } from '../replication/support/houses.js';
-import { act, assignmentOf, book, type Booked, claimsAt, conflicts, openHouses, quiet, type SharedGuide, shareGuide, verification, verificationOf } from './support/houses.js';
+import { act, assignmentOf, book, bookAt, claimsAt, conflicts, guideOf, openHouses, quiet, type SharedGuide, shareGuide, verification, verificationOf } from './support/houses.js';
 
 const cleanup = new Cleanup();
 afterAll(() => cleanup.run());
@@ -16,8 +16,6 @@ beforeAll(async () => {
   [alpha, beta, gamma] = (await openHouses(cleanup, ['alpha', 'beta', 'gamma'])) as [ReplicatingHouse, ReplicatingHouse, ReplicatingHouse];
 });
 
-const guideOf = (house: ReplicatingHouse, guide: SharedGuide): string => guide.ids[house.code] ?? '';
-const bookAt = (house: ReplicatingHouse, guide: SharedGuide, from: number, to: number): Promise<Booked> => book(house, [guideOf(house, guide)], at(from), at(to));
 
 test('a guide of one house alone needs no verification', async () => {
   expect(verificationOf(await book(alpha, [await alpha.records.guide()], at(0), at(1)))).toBe('NOT_NEEDED');

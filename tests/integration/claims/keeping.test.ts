@@ -4,7 +4,7 @@ import { Cleanup } from '../../testkit/cleanup.js';
 import { until } from '../../testkit/until.js';
 import { at } from '../instance/support/house.js';
 import type { ReplicatingHouse } from '../replication/support/houses.js';
-import { assignmentOf, book, type Booked, claimsAt, claimsBeside, conflicts, holdDeliveries, openHouses, quiet, type SharedGuide, shareGuide, verification, verificationOf } from './support/houses.js';
+import { assignmentOf, bookAt, type Booked, claimsAt, claimsBeside, conflicts, guideOf, holdDeliveries, openHouses, quiet, type SharedGuide, shareGuide, verification, verificationOf } from './support/houses.js';
 
 const cleanup = new Cleanup();
 afterAll(() => cleanup.run());
@@ -19,8 +19,6 @@ beforeAll(async () => {
   [alpha, beta, gamma] = houses as [ReplicatingHouse, ReplicatingHouse, ReplicatingHouse];
 });
 
-const guideOf = (house: ReplicatingHouse, guide: SharedGuide): string => guide.ids[house.code] ?? '';
-const bookAt = (house: ReplicatingHouse, guide: SharedGuide, from: number, to: number): Promise<Booked> => book(house, [guideOf(house, guide)], at(from), at(to));
 
 const keeperAt = async (house: ReplicatingHouse, guide: SharedGuide): Promise<string> => {
   const [row] = await house.records.query<{ claim_keeper: string; keeper_epoch: number }>('select claim_keeper, keeper_epoch from guide where id = $1', [guideOf(house, guide)]);

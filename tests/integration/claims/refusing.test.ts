@@ -2,7 +2,7 @@ import { Cleanup } from '../../testkit/cleanup.js';
 import { until } from '../../testkit/until.js';
 import { at } from '../instance/support/house.js';
 import type { ReplicatingHouse } from '../replication/support/houses.js';
-import { act, assignmentOf, book, type Booked, claimsAt, openHouses, quiet, type SharedGuide, shareGuide, verification, verificationOf, waiting } from './support/houses.js';
+import { act, assignmentOf, book, bookAt, type Booked, claimsAt, guideOf, openHouses, quiet, shareGuide, verification, verificationOf, waiting } from './support/houses.js';
 
 /* A house that assigns nobody unverified: DOMAIN §2 "If the keeper cannot be reached the setting decides". */
 
@@ -18,8 +18,6 @@ beforeAll(async () => {
   await beta.operator.changeSettings({ unreachableKeeper: 'REFUSE' });
 });
 
-const guideOf = (house: ReplicatingHouse, guide: SharedGuide): string => guide.ids[house.code] ?? '';
-const bookAt = (house: ReplicatingHouse, guide: SharedGuide, from: number, to: number): Promise<Booked> => book(house, [guideOf(house, guide)], at(from), at(to));
 const countOf = async (house: ReplicatingHouse, table: 'booking' | 'guide_assignment'): Promise<string> =>
   (await house.records.query<{ count: string }>(`select count(*) from ${table}`))[0]?.count ?? '';
 

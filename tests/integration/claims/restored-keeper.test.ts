@@ -3,7 +3,7 @@ import { until } from '../../testkit/until.js';
 import { at } from '../instance/support/house.js';
 import type { ReplicatingHouse } from '../replication/support/houses.js';
 import { backup } from '../replication/support/time-travel.js';
-import { assignmentOf, book, type Booked, claimsAt, holdDeliveries, openHouses, quiet, type SharedGuide, shareGuide, verification, verificationOf } from './support/houses.js';
+import { assignmentOf, bookAt, type Booked, claimsAt, holdDeliveries, openHouses, quiet, shareGuide, verification, verificationOf } from './support/houses.js';
 
 /* The house that keeps the claims is put back to an older state: until all others have told it theirs again, it grants nothing new. */
 
@@ -19,8 +19,6 @@ beforeAll(async () => {
   [alpha, beta, gamma] = (await openHouses(cleanup, ['alpha', 'beta', 'gamma'], { alpha: fast, beta: fast, gamma: fast })) as [ReplicatingHouse, ReplicatingHouse, ReplicatingHouse];
 });
 
-const guideOf = (house: ReplicatingHouse, guide: SharedGuide): string => guide.ids[house.code] ?? '';
-const bookAt = (house: ReplicatingHouse, guide: SharedGuide, from: number, to: number): Promise<Booked> => book(house, [guideOf(house, guide)], at(from), at(to));
 const incarnationOf = async (house: ReplicatingHouse): Promise<number> => (await house.records.query<{ incarnation: number }>('select incarnation from sync_state'))[0]?.incarnation ?? 0;
 const refusalOf = async (house: ReplicatingHouse, id: string): Promise<string | null | undefined> =>
   (await house.records.query<{ refused_code: string | null }>(`select refused_code from outbox where kind = 'CLAIM' and record_id = $1`, [id]))[0]?.refused_code;

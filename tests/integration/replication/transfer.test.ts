@@ -63,3 +63,19 @@ test('interrupted by the partner, by lost answers and by the end of the process,
   expect(sent.slice(1).flatMap(({ items }) => items.filter(({ kind, recordId }) => kind === 'ASSIGNMENT' && first.has(recordId)))).toEqual([]);
   expect([...new Set(sent.filter(({ complete }) => complete).map(({ number }) => number))]).toEqual([ids.size]);
 });
+
+test('a partner who has always forgotten everything is told all of it twenty times within an hour, and no more', async () => {
+  const house = await openReplicatingHouse(cleanup, 'gamma', { SYNC_HEARTBEAT_MS: '300' });
+  const partner = await Correspondent.write(cleanup, house, 'oblivious');
+  const deliveries = (): number => partner.partner.received.filter(({ path }) => path === '/partner/v1/sync/deliver').length;
+  partner.partner.speak = (action) => (action === 'sync/deliver' ? { status: 409, body: { code: 'RESYNC_NEEDED' } } : undefined);
+  await partner.couple();
+  const lastError = async () => (await house.records.query<{ last_error: string | null }>('select last_error from sync_peer'))[0]?.last_error;
+  await until(async () => (await lastError()) === 'RESYNC_NEEDED', 20_000);
+  // After that once a heartbeat at most.
+  expect(deliveries()).toBeGreaterThanOrEqual(21);
+  expect(deliveries()).toBeLessThan(25);
+  // He has come to himself: what waits is still there.
+  partner.partner.speak = undefined;
+  await until(async () => (await house.records.query('select 1 from outbox')).length === 0, 40_000);
+});

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { BoundedFeed } from '../../../instance-server/platform/events/bounded-feed.js';
+import { BoundedFeed, resolved } from '../../../instance-server/platform/events/bounded-feed.js';
 
 const OVERFLOW = -1;
 
@@ -76,4 +76,23 @@ test('ends once: a waiting reader is told, what waited is dropped, what comes la
     break;
   }
   expect([read, other.ends()]).toEqual([[1], 1]);
+});
+
+test('what cannot be read is told as the word to start over, drops what waits with it, and ends nothing', async () => {
+  let ends = 0;
+  const feed = new BoundedFeed<() => Promise<number | undefined>>(
+    4,
+    () => () => Promise.resolve(OVERFLOW),
+    () => void (ends += 1),
+  );
+  const read = resolved(feed, OVERFLOW);
+  feed.push(() => Promise.resolve(1));
+  feed.push(() => Promise.resolve(undefined));
+  feed.push(() => Promise.reject(new Error('away')));
+  feed.push(() => Promise.resolve(2));
+  expect([(await read.next()).value, (await read.next()).value]).toEqual([1, OVERFLOW]);
+  feed.push(() => Promise.resolve(3));
+  expect(await read.next()).toEqual({ value: 3, done: false });
+  await read.return?.();
+  expect([await read.next(), ends]).toEqual([{ value: undefined, done: true }, 1]);
 });

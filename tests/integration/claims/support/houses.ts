@@ -12,6 +12,7 @@ import { connectInstances } from '../../../../scripts/operator/connect.js';
 import type { Cleanup } from '../../../testkit/cleanup.js';
 import { databaseUrl } from '../../../testkit/postgres.js';
 import { until } from '../../../testkit/until.js';
+import { at } from '../../instance/support/house.js';
 import { openReplicatingHouse, type ReplicatingHouse } from '../../replication/support/houses.js';
 
 export interface SharedGuide {
@@ -73,6 +74,11 @@ export async function book(house: ReplicatingHouse, guideIds: readonly string[],
   return act(house, 'createBooking', { offerId, customer: { name: 'N' }, guideIds, time: { start: start.toISOString(), end: end.toISOString() } });
 }
 
+export const guideOf = (house: ReplicatingHouse, guide: SharedGuide): string => guide.ids[house.code] ?? '';
+
+/** As `book`, this guide alone, from one hour to another. */
+export const bookAt = (house: ReplicatingHouse, guide: SharedGuide, from: number, to: number): Promise<Booked> => book(house, [guideOf(house, guide)], at(from), at(to));
+
 export const verificationOf = (booked: Booked): string => booked.booking?.assignments[0]?.verification ?? booked.__typename;
 export const assignmentOf = (booked: Booked): string => booked.booking?.assignments[0]?.id ?? '';
 
@@ -88,7 +94,7 @@ export async function claimsAt(house: ReplicatingHouse, guide: SharedGuide, zero
     `select holder, start_at, end_at, state from claim where guide_id = $1 and state <> 'RELEASED' order by start_at, holder`,
     [guide.ids[house.code]],
   );
-  const hours = (at: Date): number => (at.getTime() - zero.getTime()) / 3_600_000;
+  const hours = (moment: Date): number => (moment.getTime() - zero.getTime()) / 3_600_000;
   return rows.map(({ holder, start_at, end_at, state }) => `${holder} ${hours(start_at)}-${hours(end_at)} ${state}`);
 }
 
