@@ -127,8 +127,7 @@ export async function composeInstance(config: InstanceConfig, logger: Logger, cl
       logger,
       heartbeatMs: config.SYNC_HEARTBEAT_MS,
       digestMs: config.SYNC_DIGEST_MS,
-      // The sweep does it too.
-      greeted: () => void claims.upkeep.claimOwn().catch(() => undefined),
+      greeted: () => claims.patience.lookAfterOwn(),
     },
     [
       new CouplingKind(couplingStates, clock),

@@ -86,6 +86,7 @@ export async function startJobs(instance: Instance, config: InstanceConfig, logg
       // An origin sends what its records are now, never what they were: a late delivery of what is removed here says again that it ended.
       const kept = new Date(now.getTime() - config.TOMBSTONE_RETENTION_DAYS * 86_400_000);
       await database.worker.sql.deleteFrom('foreign_booking').where('ended', '=', true).where('ended_at', '<', kept).execute();
+      await instance.couplingStates.forget(database.worker.sql, retention);
       await database.worker.sql.deleteFrom('used_token').where('expires_at', '<', now).execute();
       await removeOldKeys(database.worker.sql, now);
       await database.worker.sql.deleteFrom('session').where('expires_at', '<', now).execute();

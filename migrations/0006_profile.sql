@@ -168,6 +168,7 @@ as $$
   cross join public.settings s
   where c.id = p_coupling and c.state = 'ACTIVE' and public.stamp_code(r.stamp) = l.partner_code
     and r.origin not in (l.partner_code, s.code) and r.origin = any (p_origins)
+    and not exists (select 1 from public.outbox o where o.coupling_id = c.id and o.kind = 'RULE' and o.record_id = r.id)
   order by r.id
 $$;
 revoke all on function give_back_rules(uuid, text[]) from public;

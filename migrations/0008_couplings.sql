@@ -24,20 +24,46 @@ create trigger coupling_state_to_outbox after update on coupling for each row
     or (old.state not in ('DECLINED', 'ENDED') and new.state in ('DECLINED', 'ENDED')))
   execute function coupling_state_to_outbox();
 
--- Written before a partner is asked for a coupling: from then on he will hear how it stands here, which is ended as long as nothing of it
--- is kept. So no request whose answer was lost stays with him.
-create function coupling_intended(p_link uuid, p_coupling uuid, p_from timestamptz) returns void
+-- The partner is to hear how a coupling stands here, which is ended where nothing of it is kept: at once, or from then on. So a request
+-- that is written down before he is asked does not stay with him when its answer is lost. Gives NEW, KNOWN where that waited already, and
+-- CLOSED where the link has ended; it does not end before the caller's transaction has.
+create function coupling_to_tell(p_link uuid, p_coupling uuid, p_from timestamptz) returns text
 language plpgsql security definer set search_path = pg_catalog, public
 as $$
+declare
+  v_result text := 'CLOSED';
 begin
-  insert into public.outbox (coupling_id, kind, record_id, link_id, seq, waiting_since, retry_at)
+  insert into public.outbox as o (coupling_id, kind, record_id, link_id, seq, waiting_since, retry_at)
   select p_coupling, 'COUPLING', p_coupling, l.id, nextval('public.outbox_seq'), clock_timestamp(), p_from
   from public.link l where l.id = p_link and l.state <> 'ENDED' for share of l
-  on conflict (coupling_id, kind, record_id) do update set seq = excluded.seq, attempts = 0, refused_code = null, retry_at = excluded.retry_at;
+  on conflict (coupling_id, kind, record_id) do update set seq = excluded.seq, attempts = 0, refused_code = null, retry_at = excluded.retry_at
+  returning case when o.xmax = 0 then 'NEW' else 'KNOWN' end into v_result;
+  if found and p_from is null then
+    perform pg_notify('lotse_event', json_build_object('kind', 'outbox', 'linkId', p_link)::text);
+  end if;
+  return coalesce(v_result, 'CLOSED');
 end
 $$;
-revoke all on function coupling_intended(uuid, uuid, timestamptz) from public;
-grant execute on function coupling_intended(uuid, uuid, timestamptz) to lotse_app;
+revoke all on function coupling_to_tell(uuid, uuid, timestamptz) from public;
+grant execute on function coupling_to_tell(uuid, uuid, timestamptz) to lotse_app;
+
+-- He has said no, and never heard of it before: there is nothing to tell.
+create function coupling_not_to_tell(p_coupling uuid) returns void
+language sql security definer set search_path = pg_catalog, public
+as $$
+  delete from public.outbox o where o.coupling_id = p_coupling and o.kind = 'COUPLING' and not exists (select 1 from public.coupling c where c.id = p_coupling)
+$$;
+revoke all on function coupling_not_to_tell(uuid) from public;
+grant execute on function coupling_not_to_tell(uuid) to lotse_app;
+
+-- What was remembered only so that a late request finds it over: nothing can be as late as this.
+create function forget_buried_couplings(p_before timestamptz) returns void
+language sql security definer set search_path = pg_catalog, public
+as $$
+  delete from public.coupling where state = 'DECLINED' and not requested_here and guide_id is null and version = 1 and updated_at < p_before
+$$;
+revoke all on function forget_buried_couplings(timestamptz) from public;
+grant execute on function forget_buried_couplings(timestamptz) to lotse_worker;
 
 -- A partner who is told of everything hears of the coupling itself too; see outbox_fill_coupling.
 create function outbox_records_coupling(p_coupling uuid) returns setof uuid
@@ -54,7 +80,8 @@ as $$
 declare
   gone record;
 begin
-  delete from public.outbox o where o.coupling_id = new.id and o.kind <> 'COUPLING';
+  delete from public.outbox o
+  where o.coupling_id = new.id and (o.kind <> 'COUPLING' or exists (select 1 from public.link l where l.id = new.link_id and l.state = 'ENDED'));
   for gone in delete from public.foreign_booking f where f.coupling_id = new.id returning f.guide_id, f.id, f.ended loop
     continue when gone.ended;
     perform pg_notify('lotse_event', json_build_object('kind', 'foreign', 'guideId', gone.guide_id, 'foreignId', gone.id, 'change', 'REMOVED')::text);

@@ -22,7 +22,7 @@ const KNOWN_TO_MIGRATIONS_ALONE: readonly RegExp[] = [
   /^drop trigger if exists "(offer_title_to_assignments|assignment_to_outbox_(insert|update))" on "(offer|guide_assignment)";$/,
   /^drop trigger if exists "(coupling_state_to_outbox|coupling_purge|link_purge)" on "(coupling|link)";$/,
   /^drop function if exists "(coupling_coupling_state_to_outbox|coupling_coupling_purge|link_link_purge)_fn"\(\);$/,
-  /^drop function if exists "(coupling_intended|coupling_state_to_outbox|outbox_records_coupling|coupling_purge|link_purge|link_health)"\([a-z ,[\]]*\);$/,
+  /^drop function if exists "(coupling_(not_)?to_tell|forget_buried_couplings|coupling_state_to_outbox|outbox_records_coupling|coupling_purge|link_purge|link_health)"\([a-z ,[\]]*\);$/,
   /^drop function if exists "(offer_offer_title_to_assignments|guide_assignment_assignment_to_outbox_(insert|update))_fn"\(\);$/,
   /^drop function if exists "(calendar_entry|calendar_of_guides?|profile_of_guide|enqueue_job|foreign_times|foreign_bookings?_of_guide|outbox_(put|due)|assignment_to_outbox|offer_title_to_assignments)"\([a-z ,[\]]+\);$/,
   // Profiles and rules, by last writer.

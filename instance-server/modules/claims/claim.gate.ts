@@ -20,6 +20,8 @@ const ABANDONED_MS = 60_000;
 /** Responsible for the keeper's word about an assignment that is being made: heard afterwards, or before it counts at all. */
 export class Claims implements ClaimGate {
   readonly #waiting = new WeakMap<RequestContext, Set<string>>();
+  /** Requests that have put off an own assignment. */
+  readonly #putOff = new WeakSet<RequestContext>();
 
   constructor(
     private readonly database: Database,
@@ -29,6 +31,8 @@ export class Claims implements ClaimGate {
     private readonly settings: SettingsStore,
     private readonly greeting: Greeting,
     private readonly instanceCode: string,
+    /** An own assignment was put off. */
+    private readonly ownPutOff: () => void,
   ) {}
 
   get #refuses(): boolean {
@@ -58,7 +62,7 @@ export class Claims implements ClaimGate {
 
   async assigned(ctx: RequestContext, tx: Tx, assignment: AssignedInterval): Promise<void> {
     const { verification, guideId, id } = assignment;
-    if (verification === 'VERIFIED') return this.#ownClaim(tx, assignment);
+    if (verification === 'VERIFIED') return this.#ownClaim(ctx, tx, assignment);
     if (verification !== 'PENDING' && verification !== 'UNVERIFIED') return;
     this.#remember(ctx, id);
     if (!this.#refuses) return;
@@ -69,11 +73,12 @@ export class Claims implements ClaimGate {
   }
 
   /** Claimed here, in the same transaction: not while another house may have a claim that this one has forgotten. */
-  async #ownClaim(tx: Tx, { guideId, id, start, end }: AssignedInterval): Promise<void> {
+  async #ownClaim(ctx: RequestContext, tx: Tx, { guideId, id, start, end }: AssignedInterval): Promise<void> {
     const kept = await repository.keptHere(tx, guideId, this.instanceCode);
     if (!kept || !this.greeting.isOpen(kept.linkIds, kept.incarnation)) return;
     if (this.#refuses) throw new Refusal(new GuideNotVerifiableError(guideId, start, end));
     await sql`select claim_put_off(${id})`.execute(tx);
+    this.#putOff.add(ctx);
   }
 
   /** Undefined when no word of the keeper can be had. */
@@ -112,6 +117,7 @@ export class Claims implements ClaimGate {
 
   /** Waits for the word about what was committed; what was undone is released at once. */
   async settled(ctx: RequestContext, committed: boolean): Promise<void> {
+    if (this.#putOff.delete(ctx) && committed) this.ownPutOff();
     const ids = [...(this.#waiting.get(ctx) ?? [])];
     this.#waiting.delete(ctx);
     if (ids.length === 0) return;

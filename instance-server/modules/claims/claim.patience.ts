@@ -5,42 +5,61 @@ import type { EventHub } from '../../platform/events/events.js';
 /** How long an assignment is pending before it shows that its keeper could not be asked. */
 export const SETTLE_MS = 1_500;
 
+/** Between two looks at own assignments that wait for what other houses have claimed. */
+const OWN_MS = 5_000;
+
 /**
- * Responsible for assignments that nobody waits for in a request, such as those that were there when their guide was coupled: after the
- * same time as a new one they are unverified, until the keeper answers.
+ * Responsible for assignments that nobody waits for in a request. Those that were there when their guide was coupled: after the same time
+ * as a new one they are unverified, until the keeper answers. And those of guides whose claims are kept here that were put off: they are
+ * claimed as soon as the other houses have told theirs, or are waited for no longer.
  */
 export class ClaimPatience {
   #timer: NodeJS.Timeout | undefined;
   #unlisten: (() => void) | undefined;
+  /** Own ones may be put off: by a process before this one, or by this one. */
+  #own = true;
 
   constructor(
     private readonly database: Database,
     private readonly events: EventHub,
+    /** Gives whether any is left. */
+    private readonly claimOwn: () => Promise<boolean>,
   ) {}
 
   /** Woken by what is put into the outbox; what was pending before this process began is looked at first. */
   start(): void {
     this.#unlisten = this.events.listen((event) => {
-      if (event.kind === 'outbox' || event.kind === 'gap') this.#lookLater();
+      if (event.kind === 'outbox' || event.kind === 'gap') this.#lookLater(SETTLE_MS);
     });
-    this.#lookLater();
+    this.#lookLater(SETTLE_MS);
   }
 
-  #lookLater(): void {
+  /** An own assignment was put off, and is committed; or another house has told all its claims. */
+  lookAfterOwn(): void {
+    this.#own = true;
+    if (!this.#unlisten) return;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#lookLater(0);
+  }
+
+  #lookLater(ms: number): void {
     if (this.#timer) return;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
-      void this.#look().then(
-        (isAnyLeft) => isAnyLeft && this.#unlisten && this.#lookLater(),
-        // The next event looks again.
-        () => undefined,
-      );
-    }, SETTLE_MS);
+      // After a fault the next event looks again.
+      void this.#look().catch(() => undefined);
+    }, ms);
     this.#timer.unref();
   }
 
-  /** Gives whether any is pending that is not late yet. */
-  async #look(): Promise<boolean> {
+  /** Looks again later while anything is pending that is not late yet, or put off. */
+  async #look(): Promise<void> {
+    if (this.#own) {
+      this.#own = false;
+      // Whoever puts one off meanwhile says so.
+      if (await this.claimOwn().catch(() => true)) this.#own = true;
+    }
     const { rows } = await sql<{ left: boolean }>`
       with waiting as (
         select a.id, o.waiting_since < clock_timestamp() - make_interval(secs => ${SETTLE_MS / 1_000}) as late
@@ -50,7 +69,7 @@ export class ClaimPatience {
         update guide_assignment a set verification = 'UNVERIFIED' from waiting w where w.late and a.id = w.id and a.verification = 'PENDING'
       )
       select coalesce(bool_or(not late), false) as left from waiting`.execute(this.database.worker.sql);
-    return rows[0]?.left ?? false;
+    if (this.#unlisten && (rows[0]?.left || this.#own)) this.#lookLater(rows[0]?.left ? SETTLE_MS : OWN_MS);
   }
 
   stop(): void {

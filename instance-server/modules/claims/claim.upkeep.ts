@@ -47,17 +47,22 @@ export class ClaimUpkeep {
       order by a.start_at, a.id limit ${MOST_AT_ONCE}`.execute(this.database.worker.sql);
   }
 
-  /** Own assignments of guides whose claims are kept here, made while other houses had not told theirs yet. */
-  async claimOwn(): Promise<void> {
+  /** Own assignments of guides whose claims are kept here, made while other houses had not told theirs yet. Gives whether any still waits for that. */
+  async claimOwn(): Promise<boolean> {
     const { rows } = await sql<{ id: string }>`
       select distinct a.guide_id as id from guide_assignment a join guide g on g.id = a.guide_id
       where g.claim_keeper = ${this.instanceCode} and a.ended_at is null and a.end_at > ${this.clock.now()} and a.verification = 'UNVERIFIED'
       limit ${MOST_AT_ONCE}`.execute(this.database.worker.sql);
+    let isAnyLeft = rows.length === MOST_AT_ONCE;
     for (const { id } of rows) {
       await this.database.worker.transaction(async (tx) => {
         await repository.lockGuides(tx, [id]);
         const kept = await repository.keptHere(tx, id, this.instanceCode);
-        if (!kept || this.greeting.isOpen(kept.linkIds, kept.incarnation)) return;
+        if (!kept) return;
+        if (this.greeting.isOpen(kept.linkIds, kept.incarnation)) {
+          isAnyLeft = true;
+          return;
+        }
         const now = this.clock.now();
         const claims = await repository.unclaimed(tx, id, now);
         const answers = await repository.apply(tx, this.instanceCode, claims, now);
@@ -68,6 +73,7 @@ export class ClaimUpkeep {
         await publishAll(tx, verificationEvents(claims.map((claim) => claim.id)));
       });
     }
+    return isAnyLeft;
   }
 
   /** The digest of claims: every holder is told what is kept of his, and says again what is wrong with it or missing. */

@@ -38,15 +38,17 @@ export interface ClaimDependencies {
 export function composeClaims({ database, directory, partners, events, settings, audit, clock, code, limits, hasGreeted }: ClaimDependencies) {
   const greeting = new Greeting(directory, hasGreeted);
   const desk = new ClaimDesk(greeting, code, limits);
-  const gate = new Claims(database, directory, partners, events, settings, greeting, code);
   const keepers = new KeeperService(database, directory, partners, clock, code);
+  const upkeep = new ClaimUpkeep(database, directory, partners, keepers, greeting, clock, code);
+  const patience = new ClaimPatience(database, events, () => upkeep.claimOwn());
+  const gate = new Claims(database, directory, partners, events, settings, greeting, code, () => patience.lookAfterOwn());
   return {
     gate,
     keepers,
     kinds: [new KeeperKind(), new ClaimKind(desk), new VerdictKind(code), new DisputeKind(audit)] as ReplicatedKind[],
     actions: new ClaimActions(desk, code).actions(),
-    upkeep: new ClaimUpkeep(database, directory, partners, keepers, greeting, clock, code),
-    patience: new ClaimPatience(database, events),
+    upkeep,
+    patience,
     conflicts: new ConflictService(database, gate, audit),
     metrics: new ClaimMetrics(database, clock),
     figures: () => linkFigures(database, clock, code),

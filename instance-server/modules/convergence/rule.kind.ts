@@ -188,9 +188,10 @@ export class RuleKind implements ReplicatedKind<RuleItem> {
     if (given.length === 0) return new Set();
     const { rows } = await sql<{ guide_id: string; code: string }>`
       select c.guide_id, l.partner_code as code from coupling c join link l on l.id = c.link_id
-      where c.guide_id = any(${[...new Set(given.map(guideOf))]}::uuid[]) and c.state = 'ACTIVE'`.execute(tx);
-    const shared = new Set(rows.map(({ guide_id, code }) => `${guide_id} ${code}`));
-    return new Set(given.filter((item) => !shared.has(`${guideOf(item)} ${item.origin}`)));
+      where c.guide_id = any(${[...new Set(given.map(guideOf))]}::uuid[])
+      group by 1, 2 having bool_or(c.state = 'ENDED') and not bool_or(c.state = 'ACTIVE')`.execute(tx);
+    const left = new Set(rows.map(({ guide_id, code }) => `${guide_id} ${code}`));
+    return new Set(given.filter((item) => left.has(`${guideOf(item)} ${item.origin}`)));
   }
 
   async #define(tx: Tx, { link, now }: Receipt, guideId: string, { recordId, origin }: RuleItem, came: Definition, row: RuleRow | undefined): Promise<void> {

@@ -48,9 +48,10 @@ export const couplingRepository = {
     return rows;
   },
 
-  /** Of one link, ended ones too, newest first. */
+  /** Of one link, ended ones too, newest first; without those of which only the end was ever heard. */
   async ofLink(tx: Tx, linkId: string, limit: number): Promise<CouplingRow[]> {
-    return tx.selectFrom('coupling').selectAll().where('link_id', '=', linkId).orderBy('created_at', 'desc').orderBy('id').limit(limit).execute();
+    const isBuried = sql<boolean>`state = 'DECLINED' and not requested_here and guide_id is null and version = 1`;
+    return tx.selectFrom('coupling').selectAll().where('link_id', '=', linkId).where((eb) => eb.not(isBuried)).orderBy('created_at', 'desc').orderBy('id').limit(limit).execute();
   },
 
   async living(tx: Tx, linkId: string): Promise<{ id: string; guide_id: string | null }[]> {
@@ -89,23 +90,30 @@ export const couplingRepository = {
     await tx.insertInto('coupling').values(row).execute();
   },
 
-  /** Asked for there, and over before anything of it came here: what comes late finds it so. */
-  async bury(tx: Tx, id: string, linkId: string, now: Date): Promise<void> {
-    await tx
+  /** Asked for there, and over before anything of it came here: what comes late finds it so. False where something has come. */
+  async bury(tx: Tx, id: string, linkId: string, now: Date): Promise<boolean> {
+    const buried = await tx
       .insertInto('coupling')
       .values({ id, link_id: linkId, state: 'DECLINED', requested_here: false, created_at: now, updated_at: now })
       .onConflict((conflict) => conflict.column('id').doNothing())
-      .execute();
+      .returning('id')
+      .executeTakeFirst();
+    return buried !== undefined;
   },
 
-  /** The partner is to hear what this coupling is then, or that there is none. Before he is asked for it. */
-  async intend(tx: Tx, linkId: string, couplingId: string, from: Date): Promise<void> {
-    await sql`select coupling_intended(${linkId}::uuid, ${couplingId}::uuid, ${from})`.execute(tx);
+  async forgetBuried(tx: Tx, before: Date): Promise<void> {
+    await sql`select forget_buried_couplings(${before})`.execute(tx);
   },
 
-  /** The partner is to hear what this coupling is now, or that there is none. */
-  async wait(tx: Tx, linkId: string, couplingId: string): Promise<void> {
-    await sql`select outbox_put(${linkId}::uuid, ${couplingId}::uuid, 'COUPLING', ${couplingId}::uuid)`.execute(tx);
+  /** The partner is to hear what this coupling is, or that there is none: from then on, or at once. */
+  async tell(tx: Tx, linkId: string, couplingId: string, from?: Date): Promise<'NEW' | 'KNOWN' | 'CLOSED'> {
+    const { rows } = await sql<{ told: 'NEW' | 'KNOWN' | 'CLOSED' }>`select coupling_to_tell(${linkId}::uuid, ${couplingId}::uuid, ${from ?? null}::timestamptz) as told`.execute(tx);
+    return rows[0]?.told ?? 'CLOSED';
+  },
+
+  /** Unless there is such a coupling. */
+  async tellNothing(tx: Tx, couplingId: string): Promise<void> {
+    await sql`select coupling_not_to_tell(${couplingId}::uuid)`.execute(tx);
   },
 
   /** Rules made in these houses that the partner changed last are told to him again: he may be coupled there anew, and have lost them before. */

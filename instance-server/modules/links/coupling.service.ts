@@ -22,8 +22,8 @@ import { acceptanceAnswer, confirmationAnswer, requestAnswer } from './partner-m
 const MAX_OVER = 50;
 /** Longer than asking a partner and writing down what he answered takes. */
 const INTENT_MS = 30_000;
-/** Under one idempotency key: each but the first follows one of which the partner has heard that nothing came of it. */
-const MAX_ATTEMPTS = 20;
+/** Of one request: each attempt but the first follows one of which the partner has heard that nothing came of it. */
+const ASKED_MS = 10_000;
 
 /**
  * Responsible for how couplings of this house's guides come about. Partners are called outside transactions: one that hangs holds no connection.
@@ -65,32 +65,46 @@ export class CouplingService {
           const now = ctx.now();
           await repository.insert(tx, { id, link_id: link.id, guide_id: input.guideId, state: 'REQUESTED', requested_here: true, created_at: now, updated_at: now });
           // At once: should he have heard meanwhile that there is none, it is over for both.
-          await repository.wait(tx, link.id, id);
+          if ((await repository.tell(tx, link.id, id)) === 'CLOSED') throw notFound('input.instance');
           await this.#log(ctx, tx, 'coupling.requested', id, { guideId: input.guideId, instance: link.partnerCode });
           return { couplingId: id };
         });
         return this.#require(tx, outcome.couplingId, 'input.idempotencyKey');
       });
     } catch (error) {
-      if (isViolationOf(error, 'coupling_pkey')) throw new Refusal(new AlreadyExistsError('input.guideId'));
+      if (isViolationOf(error, 'coupling_pkey')) {
+        const isOurs = (await repository.find(this.database.app.sql, id))?.requested_here;
+        // Otherwise it took so long that the partner was told meanwhile that nothing came of it.
+        throw new Refusal(isOurs ? new AlreadyExistsError('input.guideId') : new PartnerUnavailableError(link.partnerCode));
+      }
       const refusal = isViolationOf(error, 'coupling_living_guide') ? new Refusal(new AlreadyExistsError('input.guideId')) : error;
-      if (refusal instanceof Refusal) await repository.wait(this.database.app.sql, link.id, id);
+      if (refusal instanceof Refusal && (await repository.tell(this.database.app.sql, link.id, id)) !== 'CLOSED') {
+        // One who is of the release before hears of it by a call alone.
+        await this.partners.call(link, '/partner/v1/couplings/end', { couplingId: id }).catch(() => undefined);
+      }
       throw refusal;
     }
   }
 
   /**
-   * Gives the id under which the partner has the request: that of the key, unless it is over there since an earlier attempt. One that is
-   * kept here is not asked for again.
+   * Gives the id under which the partner has the request: that of the key, unless it is over since an earlier attempt. One that is kept
+   * here is not asked for again.
    */
   async #ask(ctx: RequestContext, link: KnownLink, first: string, request: Record<string, unknown>): Promise<string> {
-    let id = first;
-    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
-      if (await repository.find(this.database.app.sql, id)) return id;
-      await repository.intend(this.database.app.sql, link.id, id, new Date(ctx.now().getTime() + INTENT_MS));
-      const answer = await this.#tell(link, 'request', { couplingId: id, ...request });
+    const { sql } = this.database.app;
+    const deadline = performance.now() + ASKED_MS;
+    for (let id = first; performance.now() < deadline; id = stableId(`${id}|again`)) {
+      const known = await repository.find(sql, id);
+      if (known?.requested_here) return id;
+      // He has told us of its end, of which he had heard from here.
+      if (known) continue;
+      const told = await repository.tell(sql, link.id, id, new Date(ctx.now().getTime() + INTENT_MS));
+      if (told === 'CLOSED') throw notFound('input.instance');
+      const answer = await this.partners.call(link, '/partner/v1/couplings/request', { couplingId: id, ...request }).catch(async (error: unknown) => {
+        if (told === 'NEW' && error instanceof PartnerRefusal) await repository.tellNothing(sql, id);
+        throw this.#refusalOf(link, error);
+      });
       if (!requestAnswer.safeParse(answer).data?.over) return id;
-      id = stableId(`${id}|again`);
     }
     throw new Refusal(new PartnerUnavailableError(link.partnerCode));
   }
@@ -251,12 +265,13 @@ export class CouplingService {
 
   /** @throws Refusal when the partner cannot be reached or says no; nothing has been changed here then. */
   async #tell(link: KnownLink, action: string, body: Record<string, unknown>): Promise<unknown> {
-    try {
-      return await this.partners.call(link, `/partner/v1/couplings/${action}`, body);
-    } catch (error) {
-      if (isNotPairwise(error)) throw notPairwise();
-      throw new Refusal(new PartnerUnavailableError(link.partnerCode));
-    }
+    return this.partners.call(link, `/partner/v1/couplings/${action}`, body).catch((error: unknown) => {
+      throw this.#refusalOf(link, error);
+    });
+  }
+
+  #refusalOf(link: KnownLink, error: unknown): Refusal {
+    return isNotPairwise(error) ? notPairwise() : new Refusal(new PartnerUnavailableError(link.partnerCode));
   }
 
   #checkPairwise(coupledWith: readonly string[] | undefined): void {

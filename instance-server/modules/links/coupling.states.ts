@@ -29,6 +29,11 @@ export class CouplingStates {
     private readonly instanceCode: string,
   ) {}
 
+  /** Couplings that were over before they came here, of which nothing late can come any more. */
+  async forget(tx: Tx, before: Date): Promise<void> {
+    await repository.forgetBuried(tx, before);
+  }
+
   async project(tx: Tx, link: KnownLink, couplingId: string): Promise<CouplingItem | undefined> {
     const row = await repository.find(tx, couplingId);
     // Asked for, and nothing came of it here.
@@ -52,8 +57,12 @@ export class CouplingStates {
 
   /** Undefined for a coupling that this house does not know and that is not over there. */
   async apply(tx: Tx, link: KnownLink, incarnation: number, item: CouplingItem, now: Date): Promise<CouplingItemAnswer | undefined> {
-    const row = await repository.lock(tx, item.couplingId);
-    if (!row && item.state === 'ENDED') await repository.bury(tx, item.couplingId, link.id, now);
+    let row = await repository.lock(tx, item.couplingId);
+    if (!row && item.state === 'ENDED') {
+      if (await repository.bury(tx, item.couplingId, link.id, now)) return { state: 'ENDED' };
+      // The request came at the same moment.
+      row = await repository.lock(tx, item.couplingId);
+    }
     if (!row || row.link_id !== link.id) return item.state === 'ENDED' ? { state: 'ENDED' } : undefined;
     if (isOver(row)) return { state: 'ENDED' };
     if (item.state === 'ENDED') {

@@ -50,17 +50,19 @@ export const confirmationAnswer = z.object({
  * A coupling as its sender has it: all that its partner must know, in any order and as often as it comes. OPEN: on its way.
  * `paused`: by the sender. `confirmed`: by the guide at the sender's, under this identity there.
  */
-export const couplingItem = z.strictObject({
-  kind: z.literal('COUPLING'),
-  couplingId: z.uuid(),
-  recordId: z.uuid(),
-  state: z.enum(['OPEN', 'ACTIVE', 'ENDED']),
-  version: counter,
-  paused: z.boolean(),
-  confirmed: z.boolean(),
-  ...globalIdentity,
-  coupledWith: codes,
-});
+export const couplingItem = z
+  .strictObject({
+    kind: z.literal('COUPLING'),
+    couplingId: z.uuid(),
+    recordId: z.uuid(),
+    state: z.enum(['OPEN', 'ACTIVE', 'ENDED']),
+    version: counter,
+    paused: z.boolean(),
+    confirmed: z.boolean(),
+    ...globalIdentity,
+    coupledWith: codes,
+  })
+  .refine(({ couplingId, recordId }) => couplingId === recordId);
 export type CouplingItem = z.infer<typeof couplingItem>;
 
 /** What the receiver of an item has: OPEN, active or on its way, or ENDED for good. */

@@ -61,7 +61,7 @@ export const outboxRepository = {
       update outbox set retry_at = null
       where (coupling_id, kind, record_id) in (
         select coupling_id, kind, record_id from outbox
-        where link_id = ${linkId} and retry_at is not null and (not ${onlyOfCouplings}::boolean or starts_with(refused_code, 'COUPLING_'))
+        where link_id = ${linkId} and refused_code is not null and retry_at is not null and (not ${onlyOfCouplings}::boolean or starts_with(refused_code, 'COUPLING_'))
         for update skip locked)`.execute(tx);
     return Number(numAffectedRows ?? 0);
   },

@@ -1,9 +1,10 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { Cleanup } from '../../testkit/cleanup.js';
 import { until } from '../../testkit/until.js';
 import { at } from '../instance/support/house.js';
 import type { ReplicatingHouse } from '../replication/support/houses.js';
 import { backup } from '../replication/support/time-travel.js';
-import { assignmentOf, bookAt, type Booked, claimsAt, holdDeliveries, openHouses, quiet, shareGuide, verification, verificationOf } from './support/houses.js';
+import { assignmentOf, bookAt, type Booked, claimsAt, guideOf, holdDeliveries, openHouses, quiet, shareGuide, verification, verificationOf } from './support/houses.js';
 
 /* The house that keeps the claims is put back to an older state: until all others have told it theirs again, it grants nothing new. */
 
@@ -63,6 +64,34 @@ test('it grants nothing over a claim it has forgotten, neither to others nor to 
   const later = assignmentOf(await bookAt(gamma, guide, 5, 6));
   await until(async () => (await verification(gamma, later)) === 'VERIFIED', 30_000);
 }, 90_000);
+
+test('an own assignment that is committed only after all have told their claims is claimed as well', async () => {
+  const [guide, another] = [await shareGuide([alpha, beta]), await shareGuide([alpha, beta])];
+  const theirs = assignmentOf(await bookAt(beta, another, 0, 2));
+  await quiet([alpha, beta]);
+  // After its start alpha waits for this to be said again.
+  const letGo = await holdDeliveries(beta, 'alpha');
+  await beta.records.query(`select outbox_put(link_id, id, 'CLAIM', $1) from coupling where guide_id = $2 and state = 'ACTIVE'`, [theirs, guideOf(beta, another)]);
+  await alpha.stop();
+  await alpha.start();
+  // Its commit waits for this session, which the claim of the other guide does not.
+  await alpha.records.query(`
+    create function held_up() returns trigger language plpgsql as $$ begin perform pg_advisory_xact_lock(4711); return null; end $$;
+    create constraint trigger held_up after insert on guide_assignment deferrable initially deferred for each row
+      when (new.guide_id = '${guideOf(alpha, guide)}') execute function held_up()`);
+  await alpha.records.query('select pg_advisory_lock(4711)');
+  const booking = bookAt(alpha, guide, 0, 1);
+  await until(async () => (await alpha.records.query(`select 1 from pg_locks where locktype = 'advisory' and objid = 4711 and not granted`)).length === 1);
+  await letGo();
+  await quiet([beta]);
+  // By then it has been told, and has looked for what it had put off.
+  await pause(3_000);
+  await alpha.records.query('select pg_advisory_unlock(4711)');
+  const own = await booking;
+  expect(verificationOf(own)).toBe('UNVERIFIED');
+  await until(async () => (await verification(alpha, assignmentOf(own))) === 'VERIFIED');
+  expect(await claimsAt(alpha, guide, at(0))).toEqual(['alpha 0-1 VERIFIED']);
+}, 60_000);
 
 test('two houses whose claims were all forgotten do not wait for one another', async () => {
   const guide = await shareGuide([alpha, beta, gamma]);

@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { Client } from 'pg';
 import { Cleanup } from '../../testkit/cleanup.js';
+import { databaseUrl } from '../../testkit/postgres.js';
 import { until } from '../../testkit/until.js';
 import { connect, couple, Deliveries, type Guide, openPair, Side } from './support/pair.js';
 
@@ -27,6 +29,12 @@ const nameOf = async (side: Side, guideId: string): Promise<string> => (await si
 async function requested(guide: Guide): Promise<string> {
   const { coupling } = await a.change('requestCoupling', { idempotencyKey: key(), guideId: guide.guideId, instance: 'beta' });
   return coupling?.id ?? '';
+}
+
+async function connected(side: Side): Promise<Client> {
+  const client = new Client({ connectionString: databaseUrl(side.instance.database) });
+  await client.connect();
+  return client;
 }
 
 /** Requests that beta has and of which alpha knows nothing. */
@@ -92,6 +100,9 @@ describe('a request', () => {
       a.clock.advance({ seconds: 31 });
       await until(async () => (await b.coupling(id))?.state === 'DECLINED', 40_000);
       a.clock.advance({ seconds: -31 });
+      // What the other house says of that end is not taken for an answer to what is asked anew.
+      await deliveries.deliver(b, a);
+      expect(await a.coupling(id)).toMatchObject({ state: 'DECLINED' });
       const { coupling } = await a.change('requestCoupling', input);
       expect(coupling?.id).not.toBe(id);
       expect([(await a.coupling(coupling?.id ?? ''))?.state, (await b.coupling(coupling?.id ?? ''))?.state, await orphans()]).toEqual(['REQUESTED', 'REQUESTED', []]);
@@ -112,6 +123,8 @@ describe('a request', () => {
       const { input, id } = await halfAsked();
       await deliveries.deliver(a, b);
       expect((await b.coupling(id))?.state).toBe('DECLINED');
+      await b.records.query('delete from outbox where coupling_id = $1', [id]);
+      await a.records.query('delete from coupling where id = $1', [id]);
       // As a process does that was stopped after it had its answer.
       await a.records.query(`insert into coupling (id, link_id, guide_id, state, requested_here, created_at, updated_at) select $1, id, $2, 'REQUESTED', true, now(), now() from link where partner_code = 'beta'`, [id, input.guideId]);
       await a.records.query(`select outbox_put(link_id, id, 'COUPLING', id) from coupling where id = $1`, [id]);
@@ -125,6 +138,39 @@ describe('a request', () => {
       await deliveries.deliver(a, b);
       expect(await b.coupling(id)).toMatchObject({ state: 'DECLINED', guide_id: null });
       expect(await b.count('outbox', id)).toBe(0);
+      // The other house is spared what nobody here has ever seen, and forgets it when nothing can be as late.
+      expect(JSON.stringify(await b.operator('couplings/list', { partner: 'alpha' }))).not.toContain(id);
+      await b.records.query(`select forget_buried_couplings(now() - interval '1 hour')`);
+      expect(await b.coupling(id)).toBeDefined();
+      await b.records.query('select forget_buried_couplings($1)', [new Date(b.clock.now().getTime() + 1_000)]);
+      expect(await b.coupling(id)).toBeUndefined();
+    });
+
+    test('and whose end comes at the same moment is over', async () => {
+      const couplingId = randomUUID();
+      const [link] = await b.records.query<{ id: string }>(`select id from link where partner_code = 'alpha'`);
+      const slow = await connected(b);
+      try {
+        await slow.query('begin');
+        await slow.query(`insert into coupling (id, link_id, state, requested_here, requested_name, created_at, updated_at) values ($1, $2, 'REQUESTED', false, 'N', now(), now())`, [couplingId, link?.id]);
+        await a.records.query(`select outbox_put(id, $1, 'COUPLING', $1) from link where partner_code = 'beta'`, [couplingId]);
+        const delivered = deliveries.deliver(a, b);
+        await until(async () => (await b.records.query(`select 1 from pg_locks where not granted and locktype = 'transactionid' and pid in (select pid from pg_stat_activity where datname = current_database())`)).length > 0);
+        await slow.query('commit');
+        await delivered;
+      } finally {
+        await slow.end();
+      }
+      expect((await b.coupling(couplingId))?.state).toBe('DECLINED');
+    });
+
+    test('leaves nothing behind where the other house says no', async () => {
+      const guide = await a.guide();
+      await connect(a, await Side.open(cleanup, 'theta'));
+      await a.records.seed.coupling({ id: randomUUID(), link: { partnerCode: 'theta' }, guideId: guide.guideId, globalId: `g_${randomUUID()}` });
+      const refused = await a.change('requestCoupling', { idempotencyKey: key(), guideId: guide.guideId, instance: 'beta' });
+      expect(refused.reason).toBe('CONFLICTING');
+      expect(await a.records.query(`select 1 from outbox where kind = 'COUPLING' and retry_at is not null`)).toEqual([]);
     });
   });
 

@@ -173,6 +173,21 @@ test('a rule that went with a coupling does not come back by what was changed in
   expect(await rowOf(beta, ruleId)).toBeUndefined();
 });
 
+test('after a restore a house gets back what it changed in a rule of a house in which its guide never was coupled', async () => {
+  const { alpha, beta } = pair;
+  const { ids, couplingId } = await coupleGuide(alpha, beta);
+  const third = await coupleGuide(alpha, gamma, { alpha: ids['alpha'] });
+  const made = await changeRule(gamma, 'createAvailabilityRule', { guideId: third.ids['gamma'], ...RULE });
+  await until(async () => (await rowOf(alpha, made?.id))?.['start_time'] === '09:00');
+  await changeRule(alpha, 'updateAvailabilityRule', { ruleId: made?.id, expectedVersion: (await rowOf(alpha, made?.id))?.['version'], startTime: '10:00' });
+  await until(async () => (await rowOf(beta, made?.id))?.['start_time'] === '10:00');
+  await changeRule(beta, 'updateAvailabilityRule', { ruleId: made?.id, expectedVersion: (await rowOf(beta, made?.id))?.['version'], startTime: '11:00' });
+  await until(async () => (await rowOf(alpha, made?.id))?.['start_time'] === '11:00');
+  await beta.records.query('delete from availability_rule where id = $1', [made?.id]);
+  await alpha.records.query('select outbox_fill_coupling($1)', [couplingId]);
+  await until(async () => (await rowOf(beta, made?.id))?.['start_time'] === '11:00');
+});
+
 test('individual entries and absences do not travel', async () => {
   const { alpha, beta } = pair;
   const { at, places } = await houses.everywhere();
