@@ -50,7 +50,7 @@ export const couplingRepository = {
 
   /** Of one link, ended ones too, newest first; without those of which only the end was ever heard. */
   async ofLink(tx: Tx, linkId: string, limit: number): Promise<CouplingRow[]> {
-    const isBuried = sql<boolean>`state = 'DECLINED' and not requested_here and guide_id is null and version = 1`;
+    const isBuried = sql<boolean>`(state = 'DECLINED' and not requested_here and guide_id is null and version = 1)`;
     return tx.selectFrom('coupling').selectAll().where('link_id', '=', linkId).where((eb) => eb.not(isBuried)).orderBy('created_at', 'desc').orderBy('id').limit(limit).execute();
   },
 
