@@ -200,7 +200,7 @@ export async function composeInstance(config: InstanceConfig, logger: Logger, cl
     couplingStates,
     partnerService,
     replication,
-    restamp: new RestampService(database, stamps, audit, clock, code),
+    restamp: new RestampService(database, stamps, audit, clock, code, directory, partners),
     container: {
       get(cls: unknown): object {
         const found = resolvers.get(cls as ResolverClass);

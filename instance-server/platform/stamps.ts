@@ -64,11 +64,13 @@ export class Stamps {
 
   /**
    * After the own clock was far ahead and has been set right: the next stamps are as close to the clock as they can be while they are
-   * later than every one that others may have taken. Those that nobody took must be replaced in the same transaction.
+   * later than every one that others may have taken: by their clocks, or as they say (`taken`). Those that nobody took must be replaced in
+   * the same transaction.
    */
-  async takeBack(tx: Tx, now: Date): Promise<void> {
+  async takeBack(tx: Tx, now: Date, taken = ''): Promise<void> {
     await this.#last(tx);
-    await this.#keep(tx, latestAcceptable(now, this.code));
+    const acceptable = latestAcceptable(now, this.code);
+    await this.#keep(tx, isLater(taken, acceptable) ? taken : acceptable);
   }
 
   async #last(tx: Tx): Promise<string> {

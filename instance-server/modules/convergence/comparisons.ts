@@ -10,7 +10,8 @@ const PAGE = 250;
 /** Moment and counter of a stamp, without who gave it: of others' changes a partner learns only that they came later. */
 const moment = z.string().regex(/^(\d{15}-\d{8})?$/);
 const heldSchema = z.strictObject({ recordId: z.uuid(), moments: z.record(z.string().max(16), moment) });
-type Held = z.infer<typeof heldSchema>;
+/** What a partner says that he holds of one record: the moment of each register. */
+export type HeldMoments = z.infer<typeof heldSchema>;
 
 interface RegisterRow {
   record_id: string;
@@ -48,7 +49,7 @@ abstract class StampComparison implements Comparison {
     return Promise.resolve([]);
   }
 
-  async held(tx: Tx, _link: KnownLink, couplingId: string, _older: boolean, after: string | null): Promise<readonly Held[]> {
+  async held(tx: Tx, _link: KnownLink, couplingId: string, _older: boolean, after: string | null): Promise<readonly HeldMoments[]> {
     const { rows } = await sql<RegisterRow>`
       with register as (${this.registers([couplingId])})
       select record_id, name, stamp from register
@@ -61,7 +62,7 @@ abstract class StampComparison implements Comparison {
   }
 
   async repair(tx: Tx, link: KnownLink, couplingId: string, held: readonly HeldRecord[]): Promise<number> {
-    const there = new Map((held as readonly Held[]).map(({ recordId, moments }) => [recordId, moments]));
+    const there = new Map((held as readonly HeldMoments[]).map(({ recordId, moments }) => [recordId, moments]));
     const { rows } = await sql<RegisterRow>`
       select record_id, name, stamp from (${this.registers([couplingId])}) register where substr(stamp, 26) = ${this.code}`.execute(tx);
     const missing = rows.filter(({ record_id, name, stamp }) => (there.get(record_id)?.[name] ?? '') < momentOf(stamp));

@@ -2,15 +2,14 @@ import { sql } from 'kysely';
 import type { Clock } from '../../platform/clock.js';
 import type { Database } from '../../platform/database/database.js';
 import type { KnownLink, PartnerClient } from '../links/index.js';
-import type { Comparison, HeldRecord, ReplicatedKind, ReplicatedKinds } from './kinds.js';
-import { digestAnswer, inventoryAnswer, MAX_DIGESTS } from './messages.js';
+import type { Comparison, ReplicatedKind, ReplicatedKinds } from './kinds.js';
+import { inventoryOf } from './inventory.js';
+import { digestAnswer, MAX_DIGESTS } from './messages.js';
 import type { SyncMetrics } from './metrics.js';
 import { peerRepository as peers } from './peer.repository.js';
 
 /** The first difference may be of something under way that was not seen: it is looked at again after this. */
 const SECOND_LOOK_MS = 1_000;
-/** Pages of an inventory that a partner may fill. */
-const MAX_PAGES = 200;
 
 /**
  * Responsible for finding out, from time to time, whether partners hold what they should, and for mending it: what differs twice in a row
@@ -99,22 +98,11 @@ export class Digests {
   }
 
   async #repair(link: KnownLink, { kind }: ReplicatedKind, comparison: Comparison, couplingId: string, older: boolean): Promise<number> {
-    const held = await this.#inventory(link, kind, comparison, couplingId, older);
+    const held = await inventoryOf(this.partners, link, kind, comparison, couplingId, older);
     return this.database.worker.transaction(async (tx) => {
       await sql`select 1 from guide where id = (select guide_id from coupling where id = ${couplingId} and link_id = ${link.id}) for no key update`.execute(tx);
       const { rows } = await sql`select 1 from coupling where id = ${couplingId} and link_id = ${link.id} and state = 'ACTIVE'`.execute(tx);
       return rows.length === 0 ? 0 : comparison.repair(tx, link, couplingId, held, older, this.clock.now());
     });
-  }
-
-  async #inventory(link: KnownLink, kind: string, comparison: Comparison, couplingId: string, older: boolean): Promise<HeldRecord[]> {
-    const held: HeldRecord[] = [];
-    for (let page = 0; page < MAX_PAGES; page += 1) {
-      const message = { kind, couplingId, older, after: held.at(-1)?.recordId ?? null };
-      const { records } = inventoryAnswer.parse(await this.partners.call(link, '/partner/v1/sync/inventory', message));
-      if (records.length === 0) return held;
-      held.push(...records.map((record) => comparison.heldSchema.parse(record)));
-    }
-    throw new Error('the partner’s inventory does not end');
   }
 }

@@ -2,6 +2,7 @@ export { AssignmentKind } from './assignment.kind.js';
 export { CouplingKind } from './coupling.kind.js';
 export { Drains } from './drains.js';
 export { Heartbeats } from './heartbeats.js';
+export { inventoryOf } from './inventory.js';
 export { type Comparison, type HeldRecord, type Item, ItemRefusal, type Receipt, type RecordName, type RefusedItem, type ReceivingCoupling, type ReplicatedKind, type ReplicatedKinds } from './kinds.js';
 export { LostBookingResolver } from './lost-booking.resolver.js';
 export { LostBookingService } from './lost-booking.service.js';

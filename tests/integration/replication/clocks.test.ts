@@ -1,5 +1,6 @@
 import { Cleanup } from '../../testkit/cleanup.js';
 import { until } from '../../testkit/until.js';
+import { holdDeliveries } from '../claims/support/houses.js';
 import { coupleGuide, openPair, type Pair } from './support/houses.js';
 import { agreed, changeProfile, changeRule, profileAt, waitingAt } from './support/profiles.js';
 
@@ -89,6 +90,26 @@ test('a clock far ahead: changes wait, say why, and hold up nothing else; after 
   await agreed([[alpha, one], [beta, other]]);
   expect((await profileAt(alpha, one)).phone).toBe('at beta, after that');
   expect(await beta.operator.restamp()).toEqual({ profileFields: 0, rules: 0 });
+});
+
+test('what a partner took whose own clock was ahead as well is outrun by a restamp', async () => {
+  const { alpha, beta } = pair;
+  const { one, other } = await coupled();
+  await whileAhead({ seconds: 90 }, async () => {
+    await changeProfile(beta, other, { phone: 'taken by a clock that is ahead' });
+    alpha.server.clock.advance({ seconds: 45 });
+  });
+  await until(async () => (await profileAt(alpha, one)).phone === 'taken by a clock that is ahead', 20_000);
+  alpha.server.clock.reset();
+  const release = await holdDeliveries(beta, 'alpha');
+  await whileAhead({ seconds: 88 }, () => changeProfile(beta, other, { phone: 'after it' }));
+  expect(await beta.operator.restamp()).toEqual({ profileFields: 1, rules: 0 });
+  // As late as it must be, which alpha takes when its time has come.
+  for (const house of [alpha, beta]) house.server.clock.advance({ seconds: 50 });
+  await release();
+  await agreed([[alpha, one], [beta, other]], 40_000);
+  expect((await profileAt(alpha, one)).phone).toBe('after it');
+  alpha.server.clock.reset();
 });
 
 test('without a restamp they are taken once their time has come', async () => {
