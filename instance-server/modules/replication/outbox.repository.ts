@@ -40,11 +40,14 @@ export const outboxRepository = {
         order by o.coupling_id, o.kind, o.record_id for update of o skip locked)`.execute(tx);
   },
 
-  /** Tried again later, more seldom each time: seconds at first, an hour at last. */
+  /**
+   * Tried again later, more seldom each time: seconds at first, an hour at last. Where the partner waits for others himself, which is soon
+   * over, every eight seconds at last.
+   */
   async refuse(tx: Tx, rows: readonly (WaitingRow & { reason: string })[], now: Date): Promise<void> {
     await sql`
       update outbox o set refused_code = r.reason, attempts = o.attempts + 1,
-        retry_at = ${now}::timestamptz + least(interval '1 hour', interval '1 second' * power(2, least(o.attempts, 12)))
+        retry_at = ${now}::timestamptz + least(interval '1 hour', interval '1 second' * power(2, least(o.attempts, case r.reason when 'LATER' then 3 else 12 end)))
       from (
         select w.coupling_id, w.kind, w.record_id, k.reason
         from outbox w

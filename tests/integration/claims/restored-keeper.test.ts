@@ -1,10 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { outboxRepository, type WaitingRow } from '../../../instance-server/modules/replication/outbox.repository.js';
 import { Cleanup } from '../../testkit/cleanup.js';
 import { until } from '../../testkit/until.js';
 import { at } from '../instance/support/house.js';
 import type { ReplicatingHouse } from '../replication/support/houses.js';
 import { backup } from '../replication/support/time-travel.js';
-import { assignmentOf, bookAt, type Booked, claimsAt, guideOf, holdDeliveries, openHouses, quiet, shareGuide, verification, verificationOf } from './support/houses.js';
+import { assignmentOf, bookAt, type Booked, claimsAt, claimsBeside, guideOf, holdDeliveries, openHouses, quiet, shareGuide, verification, verificationOf } from './support/houses.js';
 
 /* The house that keeps the claims is put back to an older state: until all others have told it theirs again, it grants nothing new. */
 
@@ -92,6 +93,23 @@ test('an own assignment that is committed only after all have told their claims 
   await until(async () => (await verification(alpha, assignmentOf(own))) === 'VERIFIED');
   expect(await claimsAt(alpha, guide, at(0))).toEqual(['alpha 0-1 VERIFIED']);
 }, 60_000);
+
+test.each([
+  ['LATER', 8],
+  ['LIMIT_EXCEEDED', 512],
+])('what was refused as %s for the tenth time is tried again after %i seconds', async (reason, seconds) => {
+  const guide = await shareGuide([alpha, beta]);
+  const { database } = await claimsBeside(cleanup, beta);
+  const letGo = await holdDeliveries(beta, 'alpha');
+  const claimed = assignmentOf(await bookAt(beta, guide, 0, 1));
+  await beta.records.query(`update outbox set attempts = 9 where kind = 'CLAIM' and record_id = $1`, [claimed]);
+  const [row] = await beta.records.query<WaitingRow>(`select coupling_id as "couplingId", kind, record_id as "recordId", seq::text from outbox where kind = 'CLAIM' and record_id = $1`, [claimed]);
+  const now = new Date();
+  await outboxRepository.refuse(database.worker.sql, [{ ...(row as WaitingRow), reason }], now);
+  const [refused] = await beta.records.query<{ retry_at: Date }>(`select retry_at from outbox where kind = 'CLAIM' and record_id = $1`, [claimed]);
+  expect(refused?.retry_at.getTime()).toBe(now.getTime() + seconds * 1_000);
+  await letGo();
+});
 
 test('two houses whose claims were all forgotten do not wait for one another', async () => {
   const guide = await shareGuide([alpha, beta, gamma]);

@@ -3,7 +3,7 @@ import type { Person } from '../../checker/index.js';
 import { guideKey } from '../people.js';
 import type { Action, Scene } from './scene.js';
 
-const READ_GUIDE = 'query ($id: ID!) { guide(id: $id) { id version } }';
+const READ_GUIDE = 'query ($id: ID!) { guide(id: $id) { id version languages } }';
 const UPDATE_GUIDE = 'mutation ($input: UpdateGuideInput!) { updateGuide(input: $input) { __typename ... on GuidePayload { guide { id version } } ... on UserError { code } } }';
 const UPDATE_OFFER = 'mutation ($input: UpdateOfferInput!) { updateOffer(input: $input) { __typename ... on OfferPayload { offer { id version } } ... on UserError { code } } }';
 
@@ -61,9 +61,11 @@ export const changeProfile: Action = async (scene, random, house) => {
   const account = byGuide ? scene.people.guides.get(guideKey(house, person.name)) : scene.staff(random, house);
   if (!account) throw new Error(`${person.name} has no account in ${house}`);
   const reply = await scene.caller.ask(account, scene.via(random)(), READ_GUIDE, { id: guideId });
-  const guide = reply.kind === 'data' ? (reply.data['guide'] as { version: number } | null) : null;
+  const guide = reply.kind === 'data' ? (reply.data['guide'] as { version: number; languages: string[] } | null) : null;
   if (!guide) return;
   const given = someValues(scene, random, house, person, byGuide);
+  // Who says what stands already changes nothing.
+  if (String(given['languages']) === String(guide.languages)) given['languages'] = [...guide.languages, 'da'];
   const { base, payload, clockAtLeast } = await scene.change<{ guide: { version: number } }>(random, account, UPDATE_GUIDE, { guideId, expectedVersion: guide.version, ...given });
   const values = Object.fromEntries(Object.entries(given).map(([field, value]) => [field, textOf(value)]));
   scene.recorder.add({ ...base, subject: 'profile', guideId, values, expectedVersion: guide.version, clockAtLeast, ...(payload && { answerVersion: payload.guide.version }) });
