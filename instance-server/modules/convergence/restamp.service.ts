@@ -61,7 +61,7 @@ export class RestampService {
 
   /**
    * The latest stamp that partners hold of a guide of whom this house has given such as are beyond the limit. One who cannot be asked now
-   * is supposed to have had his clock right.
+   * is supposed to have had his clock right. What is later than all that was ever given or seen here is not believed.
    */
   async #takenAbroad(limit: string): Promise<string> {
     await this.directory.fresh();
@@ -70,13 +70,14 @@ export class RestampService {
         select guide_id from profile_stamp where stamp > ${limit} collate "C"
         union select guide_id from availability_rule where greatest(stamp collate "C", holidays_stamp) > ${limit} collate "C"
       ) order by id`.execute(this.database.worker.sql);
+    const last = await this.#lastStamp(this.database.worker.sql);
     let latest = '';
     for (const { id, linkId } of couplings) {
       const link = this.directory.byId(linkId);
       if (!link?.isOpen) continue;
       for (const [kind, comparison] of [['PROFILE', new ProfileComparison('PROFILE', this.code)], ['RULE', new RuleComparison('RULE', this.code)]] as const) {
         const held = (await inventoryOf(this.partners, link, kind, comparison, id).catch(() => [])) as readonly HeldMoments[];
-        for (const { moments } of held) for (const moment of Object.values(moments)) if (moment > latest) latest = moment;
+        for (const { moments } of held) for (const moment of Object.values(moments)) if (moment > latest && moment < last) latest = moment;
       }
     }
     return latest === '' ? '' : `${latest}-${this.code}`;

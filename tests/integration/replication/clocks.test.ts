@@ -1,7 +1,8 @@
 import { Cleanup } from '../../testkit/cleanup.js';
 import { until } from '../../testkit/until.js';
 import { holdDeliveries } from '../claims/support/houses.js';
-import { coupleGuide, openPair, type Pair } from './support/houses.js';
+import { Correspondent } from './support/correspondent.js';
+import { coupleGuide, openPair, openReplicatingHouse, type Pair } from './support/houses.js';
 import { agreed, changeProfile, changeRule, profileAt, waitingAt } from './support/profiles.js';
 
 /* One house's clock is wrong. Signed calls between houses bear a minute; stamps bear a minute; what is beyond waits. */
@@ -110,6 +111,22 @@ test('what a partner took whose own clock was ahead as well is outrun by a resta
   await agreed([[alpha, one], [beta, other]], 40_000);
   expect((await profileAt(alpha, one)).phone).toBe('after it');
   alpha.server.clock.reset();
+});
+
+test('a partner who says that he holds what was never given is not believed by a restamp', async () => {
+  const house = await openReplicatingHouse(cleanup, 'gamma');
+  const partner = await Correspondent.write(cleanup, house, 'liar');
+  const { couplingId, guideId } = await partner.couple();
+  const ahead = Date.now() + 3_600_000;
+  await house.records.query(`update profile_stamp set stamp = $2 where guide_id = $1`, [guideId, `${String(ahead).padStart(15, '0')}-00000000-gamma`]);
+  await house.records.query('update sync_state set last_stamp = $1', [`${String(ahead).padStart(15, '0')}-00000000-gamma`]);
+  let asked = 0;
+  const lie = { recordId: couplingId, moments: { firstName: '999999999999999-00000000' } };
+  partner.partner.speak = (action) => (action === 'sync/inventory' ? { status: 200, body: { records: asked++ === 0 ? [lie] : [] } } : undefined);
+  expect((await house.operator.restamp()).profileFields).toBeGreaterThan(0);
+  expect(asked).toBeGreaterThan(0);
+  const [state] = await house.records.query<{ last_stamp: string }>('select last_stamp from sync_state');
+  expect(Number(state?.last_stamp.slice(0, 15))).toBeLessThanOrEqual(Date.now() + 60_000);
 });
 
 test('without a restamp they are taken once their time has come', async () => {
