@@ -109,6 +109,8 @@ test.each([
   const [refused] = await beta.records.query<{ retry_at: Date }>(`select retry_at from outbox where kind = 'CLAIM' and record_id = $1`, [claimed]);
   expect(refused?.retry_at.getTime()).toBe(now.getTime() + seconds * 1_000);
   await letGo();
+  await beta.operator.call('sync/retry', { partner: 'alpha' });
+  await quiet([beta]);
 });
 
 test('two houses whose claims were all forgotten do not wait for one another', async () => {

@@ -100,14 +100,14 @@ async function silentPartner(): Promise<Server> {
 
 test('what a paused coupling has waits, on the word of either side, and goes when it is resumed', async () => {
   for (const side of ['paused_here', 'paused_there']) {
-    await pair.beta.records.query(`update coupling set ${side} = true where id = $1`, [guide.couplingId]);
+    await pair.beta.records.query(`update coupling set ${side} = true, version = version + 1 where id = $1`, [guide.couplingId]);
     const booking = await book();
     const other = await coupleGuide(pair.alpha, pair.beta);
     await pair.beta.run('createBooking', { offerId, time: { start: at(hour).toISOString() }, customer: { name: 'Ada' }, guideIds: [other.ids['beta'] ?? ''] });
     await until(async () => (await pair.alpha.copies(other.couplingId)).length === 1);
     expect((await pair.alpha.copies(guide.couplingId)).some(({ id }) => id === booking.assignments[0]?.id)).toBe(false);
     expect((await pair.beta.waiting(guide.couplingId)).map(({ record_id }) => record_id)).toEqual([booking.assignments[0]?.id]);
-    await pair.beta.records.query(`update coupling set ${side} = false where id = $1`, [guide.couplingId]);
+    await pair.beta.records.query(`update coupling set ${side} = false, version = version + 1 where id = $1`, [guide.couplingId]);
     await pair.beta.operator.call('sync/retry', { partner: 'alpha' });
     await arrived();
   }
@@ -115,11 +115,11 @@ test('what a paused coupling has waits, on the word of either side, and goes whe
 
 test('what was refused for a pause goes as soon as the partner says how the coupling stands, also if this house never heard of the pause', async () => {
   const { couplingId } = guide;
-  await pair.beta.records.query('update coupling set paused_here = true where id = $1', [couplingId]);
+  await pair.beta.records.query('update coupling set paused_here = true, version = version + 1 where id = $1', [couplingId]);
   await book();
   const refused = `update outbox set refused_code = 'COUPLING_PAUSED', attempts = 12, retry_at = now() + interval '1 hour' where coupling_id = $1 and kind = 'ASSIGNMENT' returning kind`;
   expect(await pair.beta.records.query(refused, [couplingId])).toHaveLength(1);
-  await pair.beta.records.query('update coupling set paused_here = false where id = $1', [couplingId]);
+  await pair.beta.records.query('update coupling set paused_here = false, version = version + 1 where id = $1', [couplingId]);
   await pair.alpha.records.query(`select outbox_put(link_id, id, 'COUPLING', id) from coupling where id = $1`, [couplingId]);
   await arrived();
 });

@@ -35,7 +35,8 @@ test('a profile is read with its stamps at one moment, whoever changes it meanwh
     items = await kind.project(database.worker.sql, link, [{ couplingId: row?.id ?? '', recordId: row?.id ?? '' }]);
   });
   expect(items).toMatchObject([{ fields: { phone: { value: 'of beta' } } }]);
-  expect(statements.filter(({ text }) => /profile/.test(text))).toHaveLength(1);
+  // Comparisons go on by the clock.
+  expect(statements.filter(({ text }) => /profile/.test(text) && !text.includes('digest'))).toHaveLength(1);
 });
 
 const result = async () => (await pair.beta.records.query<{ last_digest_result: string | null }>('select last_digest_result from sync_peer'))[0]?.last_digest_result ?? '';

@@ -1,5 +1,6 @@
 import { Cleanup } from '../../testkit/cleanup.js';
 import { until } from '../../testkit/until.js';
+import { holdDeliveries } from '../claims/support/houses.js';
 import { coupleGuide, type Pair, type ReplicatingHouse } from './support/houses.js';
 import { agreed, changeProfile, profileAt, ThreeHouses, waitingAt } from './support/profiles.js';
 
@@ -55,14 +56,19 @@ test('two houses change different fields at once: both stay', async () => {
 test('two houses change the same field at once: the later one wins everywhere, and each house has both values in its action log (chosen)', async () => {
   const { alpha, beta } = pair;
   const { at, places } = await houses.everywhere();
+  let release = (): Promise<void> => Promise.resolve();
   await houses.apart(async () => {
     await changeProfile(alpha, at(alpha), { phone: 'earlier' });
     await changeProfile(beta, at(beta), { phone: 'later' });
+    release = await holdDeliveries(beta, 'alpha');
   });
+  // What is overwritten before it was told is in its own house's log alone, so the loser speaks first.
+  await until(async () => (await merges(beta, at(beta))).some(({ before }) => JSON.stringify(before).includes('earlier')));
+  await release();
   await agreed(places);
   for (const [house, guideId] of places) expect((await profileAt(house, guideId)).phone).toBe('later');
-  expect((await merges(alpha, at(alpha))).at(-1)).toEqual({ actor_id: 'beta', before: { phone: 'earlier' }, after: { phone: 'later' } });
-  expect((await merges(beta, at(beta))).at(-1)).toEqual({ actor_id: 'alpha', before: { phone: 'earlier' }, after: { phone: 'later' } });
+  expect((await merges(alpha, at(alpha))).find(({ after }) => after['phone'] === 'later')).toEqual({ actor_id: 'beta', before: { phone: 'earlier' }, after: { phone: 'later' } });
+  expect((await merges(beta, at(beta))).find(({ after }) => after['phone'] === 'later')).toEqual({ actor_id: 'alpha', before: { phone: 'earlier' }, after: { phone: 'later' } });
 });
 
 test('what was received is not passed on, and what is told twice has no second effect', async () => {
