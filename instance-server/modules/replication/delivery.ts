@@ -132,6 +132,8 @@ export class Delivery {
 
   async #acknowledged(link: KnownLink, { number, id, items, rows }: Batch, answers: ReadonlyMap<number, unknown>): Promise<void> {
     await this.database.worker.transaction(async (tx) => {
+      // Answers about couplings make others' rows due again: no guide may be locked after that.
+      if (items.some((item) => this.kinds.get(item.kind)?.inAnyState)) await peers.lockGuidesOf(tx, items.map((item) => item.couplingId));
       for (const kind of this.kinds.values()) {
         const answered = items.flatMap((item, index) => (item.kind === kind.kind && answers.has(index) ? [{ item, answer: answers.get(index) }] : []));
         if (answered.length > 0) await kind.answered?.(tx, link, answered);

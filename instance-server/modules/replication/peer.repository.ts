@@ -55,6 +55,13 @@ export const peerRepository = {
       order by id for no key update`.execute(tx);
   },
 
+  /** Rows of the guides of these couplings, in the same order. */
+  async lockGuidesOf(tx: Tx, couplingIds: readonly string[]): Promise<void> {
+    await sql`
+      select 1 from guide where id in (select guide_id from coupling where id = any(${[...new Set(couplingIds)]}::uuid[]))
+      order by id for no key update`.execute(tx);
+  },
+
   /** Everything of active couplings waits again, of one link or of all. The guides are locked. */
   async fill(tx: Tx, linkId?: string, couplingId?: string): Promise<void> {
     await sql`
