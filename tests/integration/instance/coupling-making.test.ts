@@ -124,9 +124,11 @@ describe('a request', () => {
       await deliveries.deliver(a, b);
       expect((await b.coupling(id))?.state).toBe('DECLINED');
       await b.records.query('delete from outbox where coupling_id = $1', [id]);
-      await a.records.query('delete from coupling where id = $1', [id]);
-      // As a process does that was stopped after it had its answer.
-      await a.records.query(`insert into coupling (id, link_id, guide_id, state, requested_here, created_at, updated_at) select $1, id, $2, 'REQUESTED', true, now(), now() from link where partner_code = 'beta'`, [id, input.guideId]);
+      // As a process does that was stopped after it had its answer. In one statement: the end may still be on its way here.
+      await a.records.query(`
+        insert into coupling (id, link_id, guide_id, state, requested_here, created_at, updated_at)
+          select $1, id, $2, 'REQUESTED', true, now(), now() from link where partner_code = 'beta'
+          on conflict (id) do update set guide_id = excluded.guide_id, state = excluded.state, requested_here = true`, [id, input.guideId]);
       await a.records.query(`select outbox_put(link_id, id, 'COUPLING', id) from coupling where id = $1`, [id]);
       await deliveries.deliver(a, b);
       await until(async () => (await a.coupling(id))?.state === 'DECLINED');
