@@ -104,7 +104,8 @@ begin
 end
 $$;
 revoke all on function link_purge() from public;
-create trigger link_purge after update on link for each row
+-- At the end, when the guides of its couplings are locked: whoever holds one of them may be about to put another row.
+create constraint trigger link_purge after update on link deferrable initially deferred for each row
   when (old.state is distinct from new.state and new.state = 'ENDED')
   execute function link_purge();
 

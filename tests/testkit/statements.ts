@@ -45,7 +45,10 @@ export async function recordStatements(work: () => Promise<unknown>): Promise<St
   return statements;
 }
 
-/** How many statements requests send while `work` runs: those of the worker, which also works by the clock, are left out. */
-export async function statementsOf(work: () => Promise<unknown>): Promise<number> {
-  return (await recordStatements(work)).filter(({ role }) => role !== 'worker').length;
+/** Those that requests send while `work` runs: without the worker's, who also works by the clock. */
+export async function requestStatements(work: () => Promise<unknown>): Promise<Statement[]> {
+  return (await recordStatements(work)).filter(({ role }) => role !== 'worker');
 }
+
+/** How many of them. */
+export const statementsOf = async (work: () => Promise<unknown>): Promise<number> => (await requestStatements(work)).length;

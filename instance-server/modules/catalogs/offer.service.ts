@@ -126,7 +126,8 @@ export class OfferService {
   }
 
   async #lock(tx: Tx, id: string, expectedVersion: number): Promise<Offer> {
-    const row = await tx.selectFrom('offer').selectAll().where('id', '=', id).forUpdate().executeTakeFirst();
+    // Not against bookings that refer to it: they hold guides, which a new title wants afterwards.
+    const row = await tx.selectFrom('offer').selectAll().where('id', '=', id).forNoKeyUpdate().executeTakeFirst();
     if (!row) throw notFound('input.offerId');
     if (row.version !== expectedVersion) throw new Refusal(new StaleVersionError(row.version));
     return toOffer(row);

@@ -121,8 +121,9 @@ export class Claims implements ClaimGate {
     const ids = [...(this.#waiting.get(ctx) ?? [])];
     this.#waiting.delete(ctx);
     if (ids.length === 0) return;
-    if (committed) return this.await(ids);
-    if (this.#refuses) await this.#withdraw(ids).catch(() => undefined);
+    // The change stands, whatever becomes of the waiting for its word.
+    if (committed) await this.await(ids).catch(() => undefined);
+    else if (this.#refuses) await this.#withdraw(ids).catch(() => undefined);
   }
 
   /** Resolves when the keeper has answered about all of them; those he has not after a while (the answer counts whenever it comes) are unverified, until he does. */
@@ -141,22 +142,27 @@ export class Claims implements ClaimGate {
       for (const id of ids) if (!unanswered.has(id)) open.delete(id);
       if (open.size > 0) await promise;
       if (open.size === 0) return;
-      await this.database.app.sql
-        .updateTable('guide_assignment')
-        .set({ verification: 'UNVERIFIED' })
-        .where('id', 'in', [...open])
-        .where('verification', '=', 'PENDING')
-        .execute();
+      // What somebody changes at this moment is looked at by `ClaimPatience`.
+      await sql`
+        update guide_assignment set verification = 'UNVERIFIED'
+        where id in (select id from guide_assignment where id = any(${[...open]}::uuid[]) and verification = 'PENDING' for update skip locked)`.execute(
+        this.database.app.sql,
+      );
     } finally {
       clearTimeout(timer);
       unlisten();
     }
   }
 
+  /** But those that somebody announces anew at this moment, who sees to them: waiting for him could be waiting for oneself. */
   async #withdraw(ids: readonly string[]): Promise<void> {
     await this.database.worker.transaction(async (tx) => {
       const { rows } = await sql<{ link_id: string }>`
-        update outbox set retry_at = null, seq = nextval('outbox_seq') where kind = 'CLAIM' and record_id = any(${[...ids]}::uuid[]) returning link_id`.execute(tx);
+        update outbox set retry_at = null, seq = nextval('outbox_seq')
+        where (coupling_id, kind, record_id) in (
+          select coupling_id, kind, record_id from outbox where kind = 'CLAIM' and record_id = any(${[...ids]}::uuid[])
+          for update skip locked)
+        returning link_id`.execute(tx);
       for (const { link_id } of rows) await sql`select pg_notify('lotse_event', ${JSON.stringify({ kind: 'outbox', linkId: link_id })})`.execute(tx);
     });
   }

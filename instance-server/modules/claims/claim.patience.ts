@@ -47,13 +47,13 @@ export class ClaimPatience {
     if (this.#timer) return;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
-      // After a fault the next event looks again.
-      void this.#look().catch(() => undefined);
+      // After a fault it looks again.
+      void this.#look().catch(() => this.#unlisten && this.#lookLater(OWN_MS));
     }, ms);
     this.#timer.unref();
   }
 
-  /** Looks again later while anything is pending that is not late yet, or put off. */
+  /** Looks again later while anything is pending that is not late yet, or just being changed; or put off. */
   async #look(): Promise<void> {
     if (this.#own) {
       this.#own = false;
@@ -65,10 +65,12 @@ export class ClaimPatience {
         select a.id, o.waiting_since < clock_timestamp() - make_interval(secs => ${SETTLE_MS / 1_000}) as late
         from outbox o join guide_assignment a on a.id = o.record_id
         where o.kind = 'CLAIM' and a.verification = 'PENDING' and a.ended_at is null
+      ), late as (
+        select id from guide_assignment where id in (select id from waiting where late) and verification = 'PENDING' for update skip locked
       ), lowered as (
-        update guide_assignment a set verification = 'UNVERIFIED' from waiting w where w.late and a.id = w.id and a.verification = 'PENDING'
+        update guide_assignment a set verification = 'UNVERIFIED' from late where a.id = late.id
       )
-      select coalesce(bool_or(not late), false) as left from waiting`.execute(this.database.worker.sql);
+      select exists (select 1 from waiting where id not in (select id from late)) as left`.execute(this.database.worker.sql);
     if (this.#unlisten && (rows[0]?.left || this.#own)) this.#lookLater(rows[0]?.left ? SETTLE_MS : OWN_MS);
   }
 

@@ -141,9 +141,7 @@ export class LinkKeys {
     const now = this.clock.now();
     await this.database.worker.transaction(async (tx) => {
       await lockLink(tx, linkId);
-      await replace(tx, linkId, 'OWN', kid, now);
-      await tx.updateTable('link_key').set({ in_use_since: now }).where('link_id', '=', linkId).where('kid', '=', kid).where('in_use_since', 'is', null).execute();
-      await publish(tx, { kind: 'links' });
+      await use(tx, linkId, 'OWN', kid, now);
     });
   }
 
@@ -177,16 +175,22 @@ export class LinkKeys {
 export async function keyWasUsed(tx: Tx, link: KnownLink, kid: string, now: Date): Promise<void> {
   if (link.partnerKeys.get(kid)?.isInUse !== false) return;
   await lockLink(tx, link.id);
+  await use(tx, link.id, 'PARTNER', kid, now);
+}
+
+/** From now on; not one that is in use already, or that was replaced by another before it came to that. */
+async function use(tx: Tx, linkId: string, side: 'OWN' | 'PARTNER', kid: string, now: Date): Promise<void> {
   const first = await tx
     .updateTable('link_key')
     .set({ in_use_since: now })
-    .where('link_id', '=', link.id)
+    .where('link_id', '=', linkId)
+    .where('side', '=', side)
     .where('kid', '=', kid)
     .where('in_use_since', 'is', null)
     .returning('kid')
     .executeTakeFirst();
   if (!first) return;
-  await replace(tx, link.id, 'PARTNER', kid, now);
+  await replace(tx, linkId, side, kid, now);
   await publish(tx, { kind: 'links' });
 }
 

@@ -144,7 +144,7 @@ export class LinkService {
     };
     await this.#inTransaction(async (tx) => {
       const now = this.clock.now();
-      const before = await tx.selectFrom('link').selectAll().where('partner_code', '=', input.partner).where('state', '<>', 'ENDED').forUpdate().executeTakeFirst();
+      const before = await tx.selectFrom('link').selectAll().where('partner_code', '=', input.partner).where('state', '<>', 'ENDED').forNoKeyUpdate().executeTakeFirst();
       if (!before) throw notFound('partner');
       await tx
         .updateTable('link')

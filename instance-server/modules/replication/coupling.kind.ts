@@ -1,9 +1,7 @@
 import type { Tx } from '../../platform/database/database.js';
 import type { Clock } from '../../platform/clock.js';
 import { type CouplingItem, couplingItem, couplingItemAnswer, type CouplingStates, type KnownLink } from '../links/index.js';
-import { publish } from '../../platform/events/events.js';
 import { ItemRefusal, type Receipt, type RecordName, type ReplicatedKind } from './kinds.js';
-import { outboxRepository as outbox } from './outbox.repository.js';
 
 /** The state of couplings on its way: pauses, consent and ends reach the partner whatever happened to the calls that told them. */
 export class CouplingKind implements ReplicatedKind<CouplingItem> {
@@ -35,9 +33,6 @@ export class CouplingKind implements ReplicatedKind<CouplingItem> {
       if (!answer) throw new ItemRefusal({ index, code: 'COUPLING_UNKNOWN' });
       answers.push(answer);
     }
-    // What the partner refused for a coupling's sake may be due, also if nothing is new here: a pause he has taken back, say, of which
-    // this house never heard.
-    if ((await outbox.retry(tx, link.id, true)) > 0) await publish(tx, { kind: 'outbox', linkId: link.id });
     return answers;
   }
 
@@ -46,7 +41,5 @@ export class CouplingKind implements ReplicatedKind<CouplingItem> {
       const said = couplingItemAnswer.safeParse(answer).data;
       if (said) await this.states.answered(tx, link, item, said, this.clock.now());
     }
-    // The partner knows now how these stand here; what he refused before he knew is due.
-    await outbox.retry(tx, link.id, true);
   }
 }

@@ -3,7 +3,7 @@ import type { Clock } from '../../platform/clock.js';
 import { newId } from '../../platform/crypto.js';
 import type { Database, Tx } from '../../platform/database/database.js';
 import { type KnownLink, type PartnerClient, PartnerRefusal } from '../links/index.js';
-import type { Item, ReplicatedKinds } from './kinds.js';
+import { type Item, type ReplicatedKinds, tellsOfCouplings } from './kinds.js';
 import type { Memory } from './memory.js';
 import { deliverAnswer, itemRefused, MAX_BATCH_BYTES, MAX_ITEMS, unknownIncarnation } from './messages.js';
 import type { SyncMetrics } from './metrics.js';
@@ -99,7 +99,7 @@ export class Delivery {
       const isNew = state.sent_number === state.acked_number;
       const number = isNew ? state.acked_number + 1 : state.sent_number;
       const id = (isNew ? undefined : state.sent_id) ?? newId();
-      if (items.length > 0 && (isNew || id !== state.sent_id)) await peers.update(tx, link.id, { sent_number: number, sent_id: id });
+      if (items.length > 0 && (isNew || id !== state.sent_id)) await peers.number(tx, link.id, state, { number, id });
       await outbox.remove(tx, gone);
       return { incarnation: state.incarnation, number, id, items, rows: sent, complete: waiting === [...sent, ...gone].filter((row) => row.kind === COPIED).length };
     });
@@ -132,8 +132,9 @@ export class Delivery {
 
   async #acknowledged(link: KnownLink, { number, id, items, rows }: Batch, answers: ReadonlyMap<number, unknown>): Promise<void> {
     await this.database.worker.transaction(async (tx) => {
-      // Answers about couplings make others' rows due again: no guide may be locked after that.
-      if (items.some((item) => this.kinds.get(item.kind)?.inAnyState)) await peers.lockGuidesOf(tx, items.map((item) => item.couplingId));
+      const ofCouplings = tellsOfCouplings(this.kinds, items);
+      // An answer about a coupling may end it, and so lock its guide: before anything else.
+      if (ofCouplings) await peers.lockGuidesOf(tx, items.map((item) => item.couplingId));
       for (const kind of this.kinds.values()) {
         const answered = items.flatMap((item, index) => (item.kind === kind.kind && answers.has(index) ? [{ item, answer: answers.get(index) }] : []));
         if (answered.length > 0) await kind.answered?.(tx, link, answered);
@@ -151,6 +152,9 @@ export class Delivery {
       // Another replica took over while this one stood still, and has its own view of what was delivered.
       if (!updated) throw new Error('the batch is not the current one any more');
       await outbox.remove(tx, rows);
+      // The partner knows now how these stand here; what he refused before he knew is due. At the end, when nothing more is locked: these
+      // rows are of any guide.
+      if (ofCouplings) await outbox.retry(tx, link.id, true);
     });
     for (const [kind, ofKind] of Map.groupBy(items, (item) => item.kind)) this.metrics.delivered(link, kind, ofKind.length);
   }

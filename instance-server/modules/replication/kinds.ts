@@ -108,6 +108,9 @@ export interface HeldRecord {
 /** Every kind this instance knows; an item of another kind is refused as MALFORMED. */
 export type ReplicatedKinds = ReadonlyMap<string, ReplicatedKind>;
 
+/** Whether a batch tells of couplings themselves: then rows that were refused for a coupling's sake may be due. */
+export const tellsOfCouplings = (kinds: ReplicatedKinds, items: readonly Item[]): boolean => items.some((item) => kinds.get(item.kind)?.inAnyState);
+
 /** Each module's kinds, in the order in which they are sent and applied. */
 export const kindsOf = (kinds: readonly ReplicatedKind[]): ReplicatedKinds =>
   new Map(kinds.toSorted((one, other) => one.order - other.order).map((kind) => [kind.kind, kind]));

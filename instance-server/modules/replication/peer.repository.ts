@@ -35,6 +35,20 @@ export const peerRepository = {
     if (Object.keys(changes).length > 0) await tx.updateTable('sync_peer').set(changes).where('link_id', '=', linkId).execute();
   },
 
+  /** Of the next batch. @throws where another replica has numbered one since `read`: both under one number would look like a lost memory */
+  async number(tx: Tx, linkId: string, read: Pick<PeerRow, 'sent_number' | 'sent_id' | 'acked_number'>, next: { number: number; id: string }): Promise<void> {
+    const changed = await tx
+      .updateTable('sync_peer')
+      .set({ sent_number: next.number, sent_id: next.id })
+      .where('link_id', '=', linkId)
+      .where('sent_number', '=', read.sent_number)
+      .where('acked_number', '=', read.acked_number)
+      .where('sent_id', 'is not distinct from', read.sent_id)
+      .returning('link_id')
+      .executeTakeFirst();
+    if (!changed) throw new Error('another batch was numbered meanwhile');
+  },
+
   /** What this side knows of the exchange; undefined for a link that is not in force. */
   async standing(tx: Tx, linkId: string): Promise<Standing | undefined> {
     const { rows } = await sql<Standing>`

@@ -1,10 +1,12 @@
 import { sql } from 'kysely';
 import type { Tx } from '../../platform/database/database.js';
+import { publish } from '../../platform/events/events.js';
 import { type KnownLink, type PartnerAction, type PartnerActions, PartnerCallError } from '../links/index.js';
-import { type Item, ItemRefusal, type Receipt, type RefusedItem, type ReceivingCoupling, type ReplicatedKinds } from './kinds.js';
+import { type Item, ItemRefusal, type Receipt, type RefusedItem, type ReceivingCoupling, type ReplicatedKinds, tellsOfCouplings } from './kinds.js';
 import { type DeliverMessage, deliverMessage, type Heartbeat, heartbeat, itemHead } from './messages.js';
 import type { Memory } from './memory.js';
 import type { SyncMetrics } from './metrics.js';
+import { outboxRepository as outbox } from './outbox.repository.js';
 import { type PeerRow, peerRepository as peers } from './peer.repository.js';
 
 /**
@@ -50,6 +52,9 @@ export class SyncReceipt {
         received_id: message.id,
         ...(message.complete && { complete_at: now }),
       });
+      // What the partner refused for a coupling's sake may be due, also if nothing is new here: a pause he has taken back, say, of which
+      // this house never heard. At the end, when nothing more is locked: these rows are of any guide.
+      if (tellsOfCouplings(this.kinds, items) && (await outbox.retry(tx, link.id, true)) > 0) await publish(tx, { kind: 'outbox', linkId: link.id });
       return { number: message.number, answers };
     } catch (error) {
       if (!(error instanceof ItemRefusal)) throw error;

@@ -1,4 +1,4 @@
-import { IsolationLevel, MikroORM } from '@mikro-orm/postgresql';
+import { MikroORM } from '@mikro-orm/postgresql';
 import type { Kysely, Transaction } from 'kysely';
 import pg from 'pg';
 import { entities, type DB } from '../../entities.js';
@@ -36,17 +36,17 @@ class RolePool {
     this.sql = orm.em.fork().getKysely() as unknown as Kysely<DB>;
   }
 
-  /** Commits when `work` resolves, rolls back when it rejects. */
+  /**
+   * Commits when `work` resolves, rolls back when it rejects. Not the ORM's own transactions: where the database went away in the midst of
+   * one, it keeps the connection for good (github.com/kysely-org/kysely/issues/1990), and some restarts later the pool is empty.
+   */
   transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
-    return this.orm.em.fork().transactional((em) => work(em.getKysely() as unknown as Kysely<DB>));
+    return this.sql.transaction().execute(work);
   }
 
   /** Several reads that see one and the same state. */
   snapshot<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
-    return this.orm.em.fork().transactional((em) => work(em.getKysely() as unknown as Kysely<DB>), {
-      isolationLevel: IsolationLevel.REPEATABLE_READ,
-      readOnly: true,
-    });
+    return this.sql.transaction().setIsolationLevel('repeatable read').setAccessMode('read only').execute(work);
   }
 
   close(): Promise<void> {

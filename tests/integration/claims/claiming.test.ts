@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Cleanup } from '../../testkit/cleanup.js';
+import { Session } from '../../testkit/session.js';
 import { until } from '../../testkit/until.js';
 import { at } from '../instance/support/house.js';
 import type { ReplicatingHouse } from '../replication/support/houses.js';
@@ -129,6 +130,21 @@ test('those that are there when a guide is coupled are unverified as soon as new
   expect(performance.now() - begun).toBeGreaterThan(1_500);
   await gamma.start();
   await until(async () => (await all()).every((said) => said === 'VERIFIED'), 40_000);
+}, 60_000);
+
+test('one of them that is being changed at that moment is seen to afterwards, and holds no other up', async () => {
+  const ids = { gamma: await gamma.records.guide(), beta: await beta.records.guide() };
+  const guide: SharedGuide = { ids, couplings: {} };
+  const [held = '', other = ''] = [await bookAt(beta, guide, 0, 1), await bookAt(beta, guide, 2, 3)].map(assignmentOf);
+  await quiet([beta, gamma]);
+  await gamma.stop();
+  await shareGuide([gamma, beta], ids);
+  const changing = await Session.begin(beta.instance.database);
+  await changing.run('select 1 from guide_assignment where id = $1 for no key update', [held]);
+  await until(async () => (await verification(beta, other)) === 'UNVERIFIED').finally(() => changing.end('rollback'));
+  expect(await verification(beta, held)).toBe('PENDING');
+  await until(async () => (await verification(beta, held)) === 'UNVERIFIED');
+  await gamma.start();
 }, 60_000);
 
 test('assignments that are there when a guide is coupled are claimed; what overlaps is shown to both houses and can be checked again', async () => {

@@ -2,7 +2,7 @@ import { AvailabilityService } from '../../../instance-server/modules/availabili
 import { InstanceSecret } from '../../../instance-server/platform/crypto.js';
 import { Database } from '../../../instance-server/platform/database/database.js';
 import { Cleanup } from '../../testkit/cleanup.js';
-import { recordStatements, type Statement } from '../../testkit/statements.js';
+import { requestStatements } from '../../testkit/statements.js';
 import { change, type Period, periods, plantForeign, plantPartner, ruleOf, told } from './support/availability-api.js';
 import { type House, newKey, openHouse } from './support/house.js';
 
@@ -21,7 +21,6 @@ beforeAll(async () => {
 });
 
 /** Those of whoever asks; drains and heartbeats work by the clock, as the worker and for partners. */
-const statementsOf = async (work: () => Promise<unknown>): Promise<Statement[]> => (await recordStatements(work)).filter(({ role }) => role === 'app' || role === 'guide');
 
 /** Berlin is two hours ahead of UTC on all these days. */
 const time = (hours: string): string => `2027-06-01T${hours}:00.000Z`;
@@ -118,7 +117,7 @@ describe('foreign bookings', () => {
       expect(new Set(errors?.map(({ extensions }) => `${extensions.code} ${String(extensions.field)}`))).toEqual(new Set(['FORBIDDEN AvailabilityForeignBooking.offerTitle', 'FORBIDDEN AvailabilityForeignBooking.instance']));
       expect(data.guide?.availability[1]?.foreignBookings).toEqual([{ start: time('08:00'), end: time('10:00'), offerTitle: null, instance: null }]);
       for (const secret of ['Lions', 'Crypt', 'Occupied', 'zoo', 'abbey']) expect(text).not.toContain(secret);
-      const statements = await statementsOf(() => periods(house.api, token, guide.id, ...DAY));
+      const statements = await requestStatements(() => periods(house.api, token, guide.id, ...DAY));
       expect(statements.filter(({ text: sql }) => sql.includes('foreign')).map(({ role, text: sql }) => `${role}: ${sql.replaceAll(/\s+/g, ' ')}`)).toEqual(['app: select * from foreign_times($1::uuid[], $2, $3)']);
     }
   });
@@ -155,7 +154,7 @@ test('40 guides over 31 days take five statements, and a page of guides no more 
     await plantForeign(crowd.records, await plantPartner(crowd.records, id, `house${number}`), { start: time('11:00'), end: time('12:00') });
   };
   const count = async (guides: number): Promise<string[]> => {
-    const statements = await statementsOf(async () => {
+    const statements = await requestStatements(async () => {
       const { data, errors } = await crowd.api.query<{ guides: { edges: { node: { availability: { state: string; foreignBookingCount: number }[] } }[] } }>(PAGE, { range }, token);
       expect(errors).toBeUndefined();
       expect(data.guides.edges).toHaveLength(guides);
@@ -175,14 +174,14 @@ test('40 guides over 31 days take five statements, and a page of guides no more 
   expect(await count(40)).toEqual(forOne);
   // The page; the five of availability; rules, entries and absences by themselves.
   expect(forOne).toHaveLength(1 + 5 + 3);
-  const alone = await statementsOf(() => crowd.api.query('query ($range: TimeRangeInput!) { guides(first: 50) { edges { node { availability(range: $range) { state } } } } }', { range }, token));
+  const alone = await requestStatements(() => crowd.api.query('query ($range: TimeRangeInput!) { guides(first: 50) { edges { node { availability(range: $range) { state } } } } }', { range }, token));
   expect(alone).toHaveLength(1 + 5);
 });
 
 test('a guide’s own availability takes five statements besides finding him, one of them as his own role', async () => {
   const guide = await newGuide();
   await periods(house.api, guide.token, guide.id, ...DAY);
-  const statements = await statementsOf(() => periods(house.api, guide.token, guide.id, ...DAY));
+  const statements = await requestStatements(() => periods(house.api, guide.token, guide.id, ...DAY));
   expect(statements.map(({ role }) => role)).toEqual(['guide', 'guide', 'app', 'app', 'app', 'app']);
 });
 
@@ -244,13 +243,13 @@ describe('for services of this house', () => {
       guides.push(guideId);
     }
     await change(house.api, staff, 'createAbsence', { guideId: guides[1], range: { start: time('07:00'), end: time('08:00') } });
-    const statements = await statementsOf(async () => {
+    const statements = await requestStatements(async () => {
       const loaded = await service.load(database.app.sql, [...guides, newKey()], { start: new Date('2027-06-01T00:00:00Z'), end: new Date('2027-07-02T00:00:00Z') });
       expect(loaded.size).toBe(41);
       expect(guides.slice(0, 3).map((id) => loaded.get(id)?.hindrances(span('07:00', '09:00')).map(({ state }) => state))).toEqual([[], ['ABSENT'], []]);
       expect([...loaded.values()].at(-1)?.hindrances(span('07:00', '09:00'))).toEqual([{ state: 'NOT_AVAILABLE', times: [span('07:00', '09:00')] }]);
     });
     expect(statements.map(({ role }) => role)).toEqual(['app', 'app', 'app', 'app', 'app']);
-    expect(await statementsOf(() => service.load(database.app.sql, [], { start: new Date(time('07:00')), end: new Date(time('08:00')) }))).toEqual([]);
+    expect(await requestStatements(() => service.load(database.app.sql, [], { start: new Date(time('07:00')), end: new Date(time('08:00')) }))).toEqual([]);
   });
 });

@@ -1,5 +1,5 @@
 import { Cleanup } from '../../testkit/cleanup.js';
-import { recordStatements } from '../../testkit/statements.js';
+import { requestStatements } from '../../testkit/statements.js';
 import type { TestBooking } from '../../testkit/records.js';
 import { at, type House, newKey, openHouse } from './support/house.js';
 
@@ -126,7 +126,7 @@ describe('a guide', () => {
   test('finds no other booking by its id, by the same statements as one that does not exist', async () => {
     const BOOKING = 'query ($id: ID!) { booking(id: $id) { id } }';
     const costOf = async (id: string): Promise<string[]> =>
-      (await recordStatements(async () => expect((await house.api.query(BOOKING, { id }, guide)).data).toEqual({ booking: null }))).map(({ text }) => text);
+      (await requestStatements(async () => expect((await house.api.query(BOOKING, { id }, guide)).data).toEqual({ booking: null }))).map(({ text }) => text);
     const hidden = await costOf(made[1]?.id ?? '');
     expect(hidden).toHaveLength(1);
     expect(await costOf(newKey())).toEqual(hidden);
@@ -176,7 +176,7 @@ test.each([0, -1, 201, 2_147_483_647])('%i is no size of a page', async (first) 
 
 test('a page of bookings with offers, customers and guides takes the same statements for one and for many', async () => {
   const count = async (first: number): Promise<string[]> =>
-    (await recordStatements(async () => expect(ids(await page({ first, filter: { guideId } }))).toHaveLength(first)))
+    (await requestStatements(async () => expect(ids(await page({ first, filter: { guideId } }))).toHaveLength(first)))
       .map(({ text }) => text.replaceAll(/\$\d+(, \$\d+)*/g, '$…'))
       .toSorted();
   const forOne = await count(1);

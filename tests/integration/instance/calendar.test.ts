@@ -1,5 +1,5 @@
 import { Cleanup } from '../../testkit/cleanup.js';
-import { recordStatements } from '../../testkit/statements.js';
+import { requestStatements } from '../../testkit/statements.js';
 import { bookingOf, change } from './support/booking-api.js';
 import { at, type House, newKey, openHouse } from './support/house.js';
 
@@ -89,7 +89,7 @@ test('another guide does not exist for a guide, by the same statements as one th
   await house.records.booking(offerId, at(0), { guideIds: [other] });
   const costs: string[][] = [];
   for (const id of [other, newKey(), 'museum:other', 'no-uuid', '', 'a\u0000b']) {
-    const statements = await recordStatements(async () => expect(await calendar(guide, id)).toBeNull());
+    const statements = await requestStatements(async () => expect(await calendar(guide, id)).toBeNull());
     costs.push(statements.map(({ role, text }) => `${role}: ${text}`));
   }
   expect(costs[0]).toHaveLength(1);
@@ -131,7 +131,7 @@ test('a page of guides takes the same statements for one guide and for fifty', a
   };
   const PAGE = `query ($range: TimeRangeInput!) { guides(first: 50) { edges { node { id displayName globalId couplings { id } offers { id title price { amount } } calendar(range: $range) { ${ENTRY} } } } } }`;
   const count = async (guides: number): Promise<string[]> => {
-    const statements = await recordStatements(async () => {
+    const statements = await requestStatements(async () => {
       const { data, errors } = await crowd.api.query<{ guides: { edges: { node: { calendar: Entry[]; offers: unknown[] } }[] } }>(PAGE, { range: range(-1, 5) }, token);
       expect(errors).toBeUndefined();
       expect(data.guides.edges.map(({ node }) => [node.calendar.length, node.offers.length])).toEqual(Array.from({ length: guides }, () => [2, 2]));

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { Client } from 'pg';
 import { Cleanup } from '../../testkit/cleanup.js';
-import { databaseUrl } from '../../testkit/postgres.js';
+import { Session } from '../../testkit/session.js';
 import { until } from '../../testkit/until.js';
 import { connect, couple, Deliveries, type Guide, openPair, Side } from './support/pair.js';
 
@@ -29,12 +28,6 @@ const nameOf = async (side: Side, guideId: string): Promise<string> => (await si
 async function requested(guide: Guide): Promise<string> {
   const { coupling } = await a.change('requestCoupling', { idempotencyKey: key(), guideId: guide.guideId, instance: 'beta' });
   return coupling?.id ?? '';
-}
-
-async function connected(side: Side): Promise<Client> {
-  const client = new Client({ connectionString: databaseUrl(side.instance.database) });
-  await client.connect();
-  return client;
 }
 
 /** Requests that beta has and of which alpha knows nothing. */
@@ -151,18 +144,12 @@ describe('a request', () => {
     test('and whose end comes at the same moment is over', async () => {
       const couplingId = randomUUID();
       const [link] = await b.records.query<{ id: string }>(`select id from link where partner_code = 'alpha'`);
-      const slow = await connected(b);
-      try {
-        await slow.query('begin');
-        await slow.query(`insert into coupling (id, link_id, state, requested_here, requested_name, created_at, updated_at) values ($1, $2, 'REQUESTED', false, 'N', now(), now())`, [couplingId, link?.id]);
-        await a.records.query(`select outbox_put(id, $1, 'COUPLING', $1) from link where partner_code = 'beta'`, [couplingId]);
-        const delivered = deliveries.deliver(a, b);
-        await until(async () => (await b.records.query(`select 1 from pg_locks where not granted and locktype = 'transactionid' and pid in (select pid from pg_stat_activity where datname = current_database())`)).length > 0);
-        await slow.query('commit');
-        await delivered;
-      } finally {
-        await slow.end();
-      }
+      const slow = await Session.begin(b.instance.database);
+      await slow.run(`insert into coupling (id, link_id, state, requested_here, requested_name, created_at, updated_at) values ($1, $2, 'REQUESTED', false, 'N', now(), now())`, [couplingId, link?.id]);
+      await a.records.query(`select outbox_put(id, $1, 'COUPLING', $1) from link where partner_code = 'beta'`, [couplingId]);
+      const delivered = deliveries.deliver(a, b);
+      await slow.isWaitedFor().finally(() => slow.end());
+      await delivered;
       expect((await b.coupling(couplingId))?.state).toBe('DECLINED');
     });
 

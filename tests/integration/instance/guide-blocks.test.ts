@@ -1,5 +1,5 @@
 import { Cleanup } from '../../testkit/cleanup.js';
-import { recordStatements } from '../../testkit/statements.js';
+import { requestStatements } from '../../testkit/statements.js';
 import { OperatorClient } from '../../../scripts/operator/client.js';
 import { operatorKey } from '../../testkit/keys.js';
 import { bookingOf, change } from './support/booking-api.js';
@@ -127,7 +127,7 @@ test('what is no block, or nobody, is not found by the same statements; guides c
   const { assignmentIds } = await house.records.booking(offerId, at(0), { guideIds: [guideId] });
   const costs: unknown[] = [];
   for (const blockId of [assignmentIds[0], newKey()]) {
-    const statements = await recordStatements(async () => expect(await run('endGuideBlock', { blockId, expectedVersion: 1 })).toEqual({ __typename: 'NotFoundError', field: 'input.blockId' }));
+    const statements = await requestStatements(async () => expect(await run('endGuideBlock', { blockId, expectedVersion: 1 })).toEqual({ __typename: 'NotFoundError', field: 'input.blockId' }));
     costs.push(statements.map(({ text }) => text));
   }
   expect(costs[1]).toEqual(costs[0]);
@@ -150,7 +150,7 @@ test('staff list blocks by guide, with what they need to change them, by the sam
     }
   };
   const count = async (guides: number): Promise<number> => {
-    const statements = await recordStatements(async () => {
+    const statements = await requestStatements(async () => {
       const { data, errors } = await crowd.api.query<{ guides: { edges: { node: { id: string; blocks: Block[] } }[] } }>(PAGE, { range: range(1, 9) }, token);
       expect(errors).toBeUndefined();
       expect(data.guides.edges.map(({ node }) => node.blocks.map(({ note, guide }) => [note, guide.id === node.id]))).toEqual(Array.from({ length: guides }, () => [['at 3', true]]));

@@ -5,6 +5,7 @@ import { Cleanup } from '../../testkit/cleanup.js';
 import { client } from '../../testkit/client.js';
 import { startInstanceHere } from '../../testkit/instance.js';
 import { callOperator, gatewayCredential, sign, testKey, type TestKey } from '../../testkit/keys.js';
+import { Session } from '../../testkit/session.js';
 import { until } from '../../testkit/until.js';
 import { couple, type Guide, openPair, type Side } from './support/pair.js';
 
@@ -107,6 +108,24 @@ test('is done while the link is suspended, too', async () => {
   await b.operator('links/suspend', { partner: 'alpha' });
   expect(await a.operator('links/rotate', { partner: 'beta' })).toMatchObject({ inUse: true });
   await b.operator('links/resume', { partner: 'alpha' });
+});
+
+test('one that was taken back before the partner answered does not end the one in use', async () => {
+  b.way.fate = 'lose call';
+  expect(await a.operator('links/rotate', { partner: 'beta' })).toMatchObject({ inUse: false });
+  const before = await keysOf(a, 'OWN');
+  b.way.fate = 'pass';
+  // What an operator's renewal does, who is first.
+  const renewal = await Session.begin(a.instance.database);
+  await renewal.run(`select 1 from link where state = 'ACTIVE' for no key update`);
+  await a.records.query(`select enqueue_job('tell-partners', '{}', 'tell-partners-now')`);
+  await renewal.isWaitedFor();
+  await renewal.run(`delete from link_key where side = 'OWN' and in_use_since is null`).finally(() => renewal.end());
+  await a.operator('links/rotate', { partner: 'beta' });
+  await until(async () => (await keysOf(a, 'OWN')).at(-1)?.inUse);
+  // The one before it runs out with this rotation, and did not with the one that came to nothing.
+  const [used] = before.slice(-2);
+  expect(await a.records.query<{ at: boolean }>(`select accepted_until = (select max(in_use_since) + interval '24 hours' from link_key where side = 'OWN') as at from link_key where kid = $1`, [used?.kid])).toEqual([{ at: true }]);
 });
 
 test('needs an active link', async () => {

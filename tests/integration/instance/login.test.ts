@@ -2,7 +2,7 @@ import { sharedHash } from '../../../scripts/seed/seed.js';
 import { Cleanup } from '../../testkit/cleanup.js';
 import { client, LOGIN, login, type LoginOutcome, type RoleName } from '../../testkit/client.js';
 import { PASSWORD } from '../../testkit/records.js';
-import { recordStatements } from '../../testkit/statements.js';
+import { recordStatements, requestStatements } from '../../testkit/statements.js';
 import { type House, openHouse } from './support/house.js';
 
 const cleanup = new Cleanup();
@@ -63,7 +63,7 @@ test('staff cannot sign in as a guide, not even as one whose account they invite
 
 test('another instance’s code is refused before anything is looked at', async () => {
   const account = await house.records.account(['STAFF']);
-  const statements = await recordStatements(async () => {
+  const statements = await requestStatements(async () => {
     expect(await attempt({ email: account.email, instance: 'castle' })).toEqual({
       __typename: 'InvalidInputError',
       code: 'INVALID_INPUT',

@@ -8,7 +8,7 @@ import { VIEWER_KINDS, type ViewerKind } from '../../../instance-server/platform
 import { buildDeclaredSchema, buildExecutableSchemas, toClientSchema } from '../../../instance-server/schema.js';
 import { Cleanup } from '../../testkit/cleanup.js';
 import type { Answer } from '../../testkit/client.js';
-import { recordStatements } from '../../testkit/statements.js';
+import { requestStatements } from '../../testkit/statements.js';
 import { at, openHouse } from './support/house.js';
 
 const cleanup = new Cleanup();
@@ -179,7 +179,7 @@ test('over HTTP: a refusal names the field and nothing else, and no record is re
   for (const token of Object.values(tokens)) await house.api.query('{ me { id } }', {}, token);
   for (const [document, who, expected] of cases) {
     let answer: Answer | undefined;
-    const statements = await recordStatements(async () => {
+    const statements = await requestStatements(async () => {
       answer = await house.api.query(document, {}, tokens[who]);
     });
     const { data, errors, text } = answer as Answer;
