@@ -39,6 +39,11 @@ export class ServerProcess {
     this.#port = this.#running.ready.port;
   }
 
+  /** While it runs. */
+  get pid(): number | undefined {
+    return this.#running?.child.pid;
+  }
+
   get port(): number {
     return this.#port;
   }

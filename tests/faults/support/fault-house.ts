@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Client } from 'pg';
@@ -22,6 +22,7 @@ const CLUSTER_SETTINGS = {
   log_statement: 'none',
 };
 const SAME_PORT_ATTEMPTS = 5;
+const ANSWER_MS = 5_000;
 
 /** A PostgreSQL cluster that comes back where it was. */
 export class Cluster {
@@ -181,6 +182,22 @@ export class FaultHouse {
     } finally {
       await client.end().catch(() => undefined);
     }
+  }
+
+  /** What its processes and its database are at, for whoever has to find out why a run broke off. */
+  async doing(): Promise<string[]> {
+    const ofServers = this.servers.map(async (server) => {
+      const state = await readFile(`/proc/${server.pid}/status`, 'utf8').then((text) => /^State:\s*(.*)$/m.exec(text)?.[1], () => 'gone');
+      const answer = await fetch(`${server.url}/metrics`, { signal: AbortSignal.timeout(ANSWER_MS) }).then(({ status }) => `answers ${status}`, (error: Error) => `does not answer (${error.name})`);
+      return `${server.name}: ${state}, ${answer}`;
+    });
+    const ofDatabase = this.asSuperuser((client) =>
+      client.query<{ line: string }>(
+        `select concat_ws(' ', pid, application_name, state, wait_event_type, wait_event, now() - xact_start, pg_blocking_pids(pid)::text, left(regexp_replace(query, '\\s+', ' ', 'g'), 120)) as line
+         from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() order by pid`,
+      ),
+    ).then(({ rows }) => rows.map(({ line }) => `${this.code}: ${line}`), (error: Error) => [`${this.code}: ${error.message}`]);
+    return [...(await Promise.all(ofServers)), ...(await ofDatabase)];
   }
 
   async close(): Promise<void> {

@@ -91,7 +91,10 @@ export class FaultRun {
     await Promise.all([stopped, looked]);
     await broken;
     log(`${this.recorder.changes} changes were made, ${this.recorder.faults.length} things broken, in ${Math.round(this.recorder.now() / 1_000)} s; waiting for quiet`);
-    await this.settle();
+    await this.settle().catch(async (error: Error) => {
+      const doing = (await Promise.all(this.federation.houses.map((house) => house.doing()))).flat();
+      throw new Error([error.message, ...doing].join('\n'), { cause: error });
+    });
     log(`quiet after ${Math.round(this.recorder.now() / 1_000)} s`);
   }
 
