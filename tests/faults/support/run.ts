@@ -18,6 +18,8 @@ export interface FaultRunOptions {
   readonly changes: number;
   /** While things break. */
   readonly durationMs: number;
+  /** Of which one at least is to have worked. */
+  readonly kinds?: readonly string[];
   readonly longestFaultMs: number;
   /** Processes of the first house; 1 unless said. */
   readonly processes?: number;
@@ -80,14 +82,14 @@ export class FaultRun {
 
   /** Things are done and broken; then everything runs again and falls quiet. */
   async run(): Promise<void> {
-    const { seed, changes, durationMs, longestFaultMs, log = () => undefined } = this.options;
+    const { seed, changes, durationMs, kinds = [], longestFaultMs, log = () => undefined } = this.options;
     const over = new AbortController();
     const injector = new Injector(this.federation, this.#random, this.recorder, longestFaultMs);
     const broken = injector.run(over.signal);
     const looked = this.#look(over.signal);
     // Whatever could not be mended ends the rest.
     const stopped = broken.catch(() => over.abort());
-    await runWorkload(this.scene, { seed, changes, durationMs }, over.signal).finally(() => over.abort());
+    await runWorkload(this.scene, { seed, changes, durationMs, kinds }, over.signal).finally(() => over.abort());
     await Promise.all([stopped, looked]);
     await broken;
     log(`${this.recorder.changes} changes were made, ${this.recorder.faults.length} things broken, in ${Math.round(this.recorder.now() / 1_000)} s; waiting for quiet`);

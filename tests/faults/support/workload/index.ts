@@ -66,15 +66,21 @@ export interface WorkloadOptions {
   /** To be made for certain, spread over the time. */
   readonly changes: number;
   readonly durationMs: number;
+  /** Of which one at least is to have worked, such as `booking create`; waited for twice as long at most. */
+  readonly kinds?: readonly string[];
 }
 
 /** Several people in every house, each with a will of his own that follows from the seed. Ends when all changes are made, and not before its time. */
-export async function runWorkload(scene: Scene, { seed, changes, durationMs }: WorkloadOptions, stop: AbortSignal): Promise<void> {
+export async function runWorkload(scene: Scene, { seed, changes, durationMs, kinds = [] }: WorkloadOptions, stop: AbortSignal): Promise<void> {
   const houses = [...scene.books.keys()];
   const started = Date.now();
   const { recorder } = scene;
   const due = (): number => (changes * (Date.now() - started)) / durationMs;
-  const isOver = (): boolean => stop.aborted || (recorder.changes >= changes && Date.now() - started >= durationMs);
+  const haveWorked = (): boolean => {
+    const summary = recorder.summary();
+    return kinds.every((kind) => summary[kind]?.['ok']) || Date.now() - started >= 2 * durationMs;
+  };
+  const isOver = (): boolean => stop.aborted || (recorder.changes >= changes && Date.now() - started >= durationMs && haveWorked());
   const act = async (actor: number): Promise<void> => {
     const random = new Random(seed * 1_000 + actor);
     while (!isOver()) {
