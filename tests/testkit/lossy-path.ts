@@ -6,7 +6,8 @@ export type Fate = 'pass' | 'lose call' | 'lose answer';
 
 /** A way to a server that calls and answers can be lost on. Calls that pass go on to wherever the server is now, if it is anywhere. */
 export class LossyPath {
-  fate: Fate = 'pass';
+  /** Of every call, or of each by its path. */
+  fate: Fate | ((path: string) => Fate) = 'pass';
   /** Paths of the calls that came, oldest first. */
   readonly seen: string[] = [];
   /** What was answered to those that passed, oldest first. */
@@ -31,7 +32,7 @@ export class LossyPath {
 
   async #pass(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     this.seen.push(incoming.url ?? '');
-    const { fate } = this;
+    const fate = typeof this.fate === 'function' ? this.fate(incoming.url ?? '') : this.fate;
     const target = this.target();
     if (fate === 'lose call' || !target) {
       incoming.socket.destroy();
