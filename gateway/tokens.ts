@@ -85,15 +85,15 @@ function reasonOf(error: unknown): UnauthenticatedReason {
   return error instanceof jsonwebtoken.TokenExpiredError ? 'TOKEN_EXPIRED' : 'TOKEN_INVALID';
 }
 
-/** Signs the gateway credential for each instance and keeps it until its last minute. */
+/** Signs the gateway credential for each instance and keeps it until its last minute, or until the clock is set back: nobody takes one of the future. */
 export function gatewayCredentials(privateKey: Es256PrivateKey): GatewayCredential {
   const key = createPrivateKey({ format: 'jwk', key: { ...privateKey } });
-  const current = new Map<string, { readonly token: string; readonly useUntil: number }>();
+  const current = new Map<string, { readonly token: string; readonly signedAt: number; readonly useUntil: number }>();
 
   return (code) => {
     const now = Date.now();
     const kept = current.get(code);
-    if (kept !== undefined && now < kept.useUntil) return kept.token;
+    if (kept !== undefined && now >= kept.signedAt && now < kept.useUntil) return kept.token;
     const token = jsonwebtoken.sign({}, key, {
       algorithm: 'ES256',
       header: { alg: 'ES256', typ: gatewayType, kid: privateKey.kid },
@@ -101,7 +101,7 @@ export function gatewayCredentials(privateKey: Es256PrivateKey): GatewayCredenti
       audience: code,
       expiresIn: credentialSeconds,
     });
-    current.set(code, { token, useUntil: now + (credentialSeconds - credentialReserveSeconds) * 1_000 });
+    current.set(code, { token, signedAt: now, useUntil: now + (credentialSeconds - credentialReserveSeconds) * 1_000 });
     return token;
   };
 }

@@ -24,6 +24,7 @@ interface Entry {
   keys: Map<string, ImportedKey>;
   /** The question under way, shared by everybody who waits for it. */
   refreshing: Promise<void> | undefined;
+  /** Of performance.now(). */
   askedAt: number;
   /** Whether its own document has ever been had from this address. */
   isMet: boolean;
@@ -72,7 +73,7 @@ export class PolledDirectory implements Directory, AccessKeys {
     const known = entry.keys.get(kid);
     if (known !== undefined) return known.key;
     if (entry.registered.keys !== undefined) return undefined;
-    if (entry.refreshing === undefined && Date.now() - entry.askedAt < this.options.coolDownMs) return undefined;
+    if (entry.refreshing === undefined && performance.now() - entry.askedAt < this.options.coolDownMs) return undefined;
     return this.refresh(entry).then(() => entry.keys.get(kid)?.key);
   }
 
@@ -109,7 +110,7 @@ export class PolledDirectory implements Directory, AccessKeys {
         // Keys of another address are another instance's until it has answered.
         keys: importKeys(registered.keys?.keys ?? [], previous?.keys ?? new Map()),
         refreshing: undefined,
-        askedAt: 0,
+        askedAt: -Infinity,
         isMet: same && previous.isMet,
       });
       const entry = entries.get(registered.code);
@@ -130,7 +131,7 @@ export class PolledDirectory implements Directory, AccessKeys {
 
   private async ask(entry: Entry): Promise<void> {
     const { registered } = entry;
-    entry.askedAt = Date.now();
+    entry.askedAt = performance.now();
     let body: string;
     try {
       body = await this.options.fetchWellKnown(registered.endpoint);

@@ -47,7 +47,7 @@ export class ClientConnection {
   #closing: Closing | undefined;
   #gone = false;
   #messages = 0;
-  #windowStart = Date.now();
+  #windowStart = performance.now();
 
   constructor(socket: WebSocket, services: ConnectionServices) {
     this.#socket = socket;
@@ -67,7 +67,7 @@ export class ClientConnection {
   /** False for a message that must not be read any more: the socket is being closed. */
   receive(): boolean {
     if (this.#over) return false;
-    const now = Date.now();
+    const now = performance.now();
     if (now - this.#windowStart >= 60_000) {
       this.#windowStart = now;
       this.#messages = 0;

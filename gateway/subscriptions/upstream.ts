@@ -143,7 +143,7 @@ export class Upstream {
           if (isRetry) metrics.upstreamReconnects.inc({ instance: code });
         },
         connected: (_socket, _payload, wasRetry) => {
-          this.#connectedAt = Date.now();
+          this.#connectedAt = performance.now();
           clearTimeout(this.#outage);
           this.#outage = undefined;
           logger.info({ instance: code, again: wasRetry }, 'connected to the instance');
@@ -183,7 +183,7 @@ export class Upstream {
   }
 
   #disconnected(closeCode: number | undefined): void {
-    if (this.#connectedAt !== undefined && Date.now() - this.#connectedAt >= STABLE_MS) {
+    if (this.#connectedAt !== undefined && performance.now() - this.#connectedAt >= STABLE_MS) {
       this.#backoff = this.#newBackoff();
     }
     this.#connectedAt = undefined;

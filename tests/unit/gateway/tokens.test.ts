@@ -75,6 +75,14 @@ describe('the gateway credential', () => {
     jest.setSystemTime(1_800_000_240_000);
     expect(jsonwebtoken.decode(credential('ahof'))).toMatchObject({ iat: 1_800_000_240 });
   });
+
+  test('made while the clock was ahead is not used once it is set right: instances take none of the future', () => {
+    const credential = gatewayCredentials(testKey('gateway').privateJwk as unknown as Es256PrivateKey);
+    jest.useFakeTimers({ now: 1_800_000_000_000 });
+    credential('ahof');
+    jest.setSystemTime(1_799_999_930_000);
+    expect(jsonwebtoken.decode(credential('ahof'))).toMatchObject({ iat: 1_799_999_930 });
+  });
 });
 
 test.each([
