@@ -156,8 +156,8 @@ as $$
 $$;
 revoke all on function outbox_records_rule(uuid) from public;
 
--- What a partner changed in rules that were made in one of these houses: told to him again. He has lost it where he was not coupled there
--- for a while, and the others have it still.
+-- What a partner or this house changed in rules that were made in one of these houses: told to him again. He has lost it where he was not
+-- coupled there for a while, and the others have it still.
 create function give_back_rules(p_coupling uuid, p_origins text[]) returns void
 language sql security definer set search_path = pg_catalog, public
 as $$
@@ -166,7 +166,7 @@ as $$
   join public.link l on l.id = c.link_id
   join public.availability_rule r on r.guide_id = c.guide_id
   cross join public.settings s
-  where c.id = p_coupling and c.state = 'ACTIVE' and public.stamp_code(r.stamp) = l.partner_code
+  where c.id = p_coupling and c.state = 'ACTIVE' and public.stamp_code(r.stamp) in (l.partner_code, s.code)
     and r.origin not in (l.partner_code, s.code) and r.origin = any (p_origins)
     and not exists (select 1 from public.outbox o where o.coupling_id = c.id and o.kind = 'RULE' and o.record_id = r.id)
   order by r.id

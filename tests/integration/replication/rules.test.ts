@@ -133,6 +133,20 @@ test('when a coupling begins, each side’s rules go to the other; when it ends,
   expect(await rowOf(beta, ours?.id)).toBeUndefined();
 });
 
+const couplingIn = async (house: ReplicatingHouse, other: ReplicatingHouse, guideId: string): Promise<string> => {
+  const [coupling] = await house.records.query<{ id: string }>(
+    `select c.id from coupling c join link l on l.id = c.link_id where c.guide_id = $1 and l.partner_code = $2 and c.state = 'ACTIVE'`,
+    [guideId, other.code],
+  );
+  return coupling?.id ?? '';
+};
+
+async function endCoupling(house: ReplicatingHouse, other: ReplicatingHouse, guideId: string): Promise<void> {
+  const couplingId = await couplingIn(house, other, guideId);
+  await house.operator.call('couplings/end', { couplingId });
+  await until(async () => (await other.records.query(`select 1 from coupling where id = $1 and state = 'ENDED'`, [couplingId])).length === 1);
+}
+
 /** Gamma's rule, as changed last in beta, which alpha has heard and gamma has not when its coupling with beta ends. */
 async function heardByOne() {
   const { alpha, beta } = pair;
@@ -142,12 +156,7 @@ async function heardByOne() {
   const release = await holdDeliveries(beta, 'gamma');
   await changeRule(beta, 'updateAvailabilityRule', { ruleId: made?.id, expectedVersion: (await rowOf(beta, made?.id))?.['version'], startTime: '16:00' });
   await until(async () => (await rowOf(alpha, made?.id))?.['start_time'] === '16:00');
-  const [coupling] = await beta.records.query<{ id: string }>(
-    `select c.id from coupling c join link l on l.id = c.link_id where c.guide_id = $1 and l.partner_code = 'gamma' and c.state = 'ACTIVE'`,
-    [at(beta)],
-  );
-  await beta.operator.call('couplings/end', { couplingId: coupling?.id });
-  await until(async () => (await gamma.records.query(`select 1 from coupling where id = $1 and state = 'ENDED'`, [coupling?.id])).length === 1);
+  await endCoupling(beta, gamma, at(beta));
   await release();
   expect([await rowOf(beta, made?.id), (await rowOf(gamma, made?.id))?.['start_time']]).toEqual([undefined, '09:00']);
   return { at, places, ruleId: made?.id };
@@ -160,16 +169,30 @@ test('what was changed before a coupling ended and heard by a third house alone 
   expect(await rowOf(gamma, ruleId)).toMatchObject({ start_time: '16:00', origin: 'gamma' });
 });
 
+test('what a third house changed in a rule comes again with it, when it went with a coupling and the guide is coupled there again', async () => {
+  const { alpha, beta } = pair;
+  const { at, places } = await houses.everywhere();
+  const made = await changeRule(beta, 'createAvailabilityRule', { guideId: at(beta), ...RULE });
+  await agreed(places);
+  const release = await holdDeliveries(gamma, 'beta');
+  await changeRule(gamma, 'updateAvailabilityRule', { ruleId: made?.id, expectedVersion: (await rowOf(gamma, made?.id))?.['version'], startTime: '16:00' });
+  await until(async () => (await rowOf(alpha, made?.id))?.['start_time'] === '16:00');
+  await endCoupling(alpha, beta, at(alpha));
+  expect(await rowOf(alpha, made?.id)).toBeUndefined();
+  await coupleGuide(alpha, beta, { alpha: at(alpha), beta: at(beta) });
+  await until(async () => (await rowOf(alpha, made?.id))?.['start_time'] !== undefined);
+  await release();
+  await agreed(places);
+  expect(await rowOf(alpha, made?.id)).toMatchObject({ start_time: '16:00', origin: 'beta' });
+});
+
 test('a rule that went with a coupling does not come back by what was changed in it here', async () => {
   const { alpha, beta } = pair;
   const { at, ruleId } = await heardByOne();
-  const [coupling] = await alpha.records.query<{ id: string }>(
-    `select c.id from coupling c join link l on l.id = c.link_id where c.guide_id = $1 and l.partner_code = 'beta' and c.state = 'ACTIVE'`,
-    [at(alpha)],
-  );
+  const couplingId = await couplingIn(alpha, beta, at(alpha));
   // As after a restore of beta.
-  await alpha.records.query('select outbox_fill_coupling($1)', [coupling?.id]);
-  await until(async () => (await alpha.records.query('select 1 from outbox where coupling_id = $1', [coupling?.id])).length === 0);
+  await alpha.records.query('select outbox_fill_coupling($1)', [couplingId]);
+  await until(async () => (await alpha.records.query('select 1 from outbox where coupling_id = $1', [couplingId])).length === 0);
   expect(await rowOf(beta, ruleId)).toBeUndefined();
 });
 
