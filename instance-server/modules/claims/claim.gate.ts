@@ -17,6 +17,13 @@ const CLAIM_MS = 2_000;
 /** A claim that was made for a transaction that never ended is released after this long. */
 const ABANDONED_MS = 60_000;
 
+const ANNOUNCE = `
+  insert into outbox (coupling_id, kind, record_id, link_id, seq, waiting_since, retry_at)
+  select k.id, 'CLAIM', $1::uuid, k.link_id, nextval('outbox_seq'), clock_timestamp(), $2::timestamptz
+  from guide g join coupling k on k.guide_id = g.id and k.state = 'ACTIVE' join link l on l.id = k.link_id and l.partner_code = g.claim_keeper
+  where g.id = $3
+  on conflict (coupling_id, kind, record_id) do update set seq = excluded.seq, retry_at = excluded.retry_at`;
+
 /** Responsible for the keeper's word about an assignment that is being made: heard afterwards, or before it counts at all. */
 export class Claims implements ClaimGate {
   readonly #waiting = new WeakMap<RequestContext, Set<string>>();
@@ -48,12 +55,7 @@ export class Claims implements ClaimGate {
     // Whatever is refused from here on, by whom or for what: this one is among what is looked after then.
     this.#remember(ctx, assignmentId);
     const retryAt = new Date(ctx.now().getTime() + ABANDONED_MS);
-    await sql`
-      insert into outbox (coupling_id, kind, record_id, link_id, seq, waiting_since, retry_at)
-      select k.id, 'CLAIM', ${assignmentId}, k.link_id, nextval('outbox_seq'), clock_timestamp(), ${retryAt}
-      from guide g join coupling k on k.guide_id = g.id and k.state = 'ACTIVE' join link l on l.id = k.link_id and l.partner_code = g.claim_keeper
-      where g.id = ${guideId}
-      on conflict (coupling_id, kind, record_id) do update set seq = excluded.seq, retry_at = excluded.retry_at`.execute(this.database.worker.sql);
+    await this.database.aside.query(ANNOUNCE, [assignmentId, retryAt, guideId]);
   }
 
   #remember(ctx: RequestContext, id: string): void {

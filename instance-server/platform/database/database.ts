@@ -19,6 +19,9 @@ export interface DatabaseOptions {
 /** Longest wait for a free connection: a full pool is a fault to be told, not a queue without end. */
 const CONNECTION_WAIT_MS = 10_000;
 
+/** One statement each, and a short one. */
+const ASIDE = 2;
+
 const TIMESTAMPTZ = 1184;
 
 /** `2026-06-01 08:00:00.5+00` as `2026-06-01T08:00:00.500Z`: hot reads are answered as text, so no Date is made of it in between. */
@@ -57,7 +60,8 @@ class RolePool {
 /**
  * The instance's database, reached through four login roles. Which pool is used decides what can be read at all:
  * `app` for everything of this house, `guide` for one guide's calendar, `partner` for the redacted views, `worker` for keys,
- * links and housekeeping.
+ * links and housekeeping. `aside` is the worker's too, for what is committed by itself while a transaction is open: a connection of
+ * `worker` could be waited for in vain, since all who have one may wait for that transaction.
  */
 export class Database {
   private constructor(
@@ -65,6 +69,7 @@ export class Database {
     readonly worker: RolePool,
     readonly guide: pg.Pool,
     readonly partner: pg.Pool,
+    readonly aside: pg.Pool,
     readonly workerUrl: string,
   ) {}
 
@@ -87,13 +92,14 @@ export class Database {
         ensureDatabase: false,
         debug: false,
       });
-    const pool = (role: 'guide' | 'partner') => {
+    const pool = (role: 'guide' | 'partner' | 'worker', max: number, name: string = role) => {
       const created = new pg.Pool({
         connectionString: roleUrl(url, role, secret),
-        max: poolSize,
+        max,
         statement_timeout: statementTimeoutMs,
+        lock_timeout: statementTimeoutMs,
         connectionTimeoutMillis: CONNECTION_WAIT_MS,
-        application_name: `lotse-${role}`,
+        application_name: `lotse-${name}`,
         options: '-c TimeZone=UTC -c DateStyle=ISO',
         types: { getTypeParser: hotTypeParser },
       });
@@ -102,10 +108,10 @@ export class Database {
       return created;
     };
     const [app, worker] = await Promise.all([orm('app'), orm('worker')]);
-    return new Database(new RolePool(app), new RolePool(worker), pool('guide'), pool('partner'), roleUrl(url, 'worker', secret));
+    return new Database(new RolePool(app), new RolePool(worker), pool('guide', poolSize), pool('partner', poolSize), pool('worker', ASIDE, 'aside'), roleUrl(url, 'worker', secret));
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.app.close(), this.worker.close(), this.guide.end(), this.partner.end()]);
+    await Promise.all([this.app.close(), this.worker.close(), this.guide.end(), this.partner.end(), this.aside.end()]);
   }
 }

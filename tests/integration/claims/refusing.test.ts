@@ -1,4 +1,5 @@
 import { Cleanup } from '../../testkit/cleanup.js';
+import { Session } from '../../testkit/session.js';
 import { until } from '../../testkit/until.js';
 import { at } from '../instance/support/house.js';
 import type { ReplicatingHouse } from '../replication/support/houses.js';
@@ -42,6 +43,21 @@ test('with the keeper’s word the assignment is verified when it is committed',
     [{ partner: 'beta', assignments: {}, claims: { VERIFIED: 2 } }, { partner: 'gamma', assignments: {}, claims: {} }],
     [{ partner: 'alpha', assignments: { VERIFIED: 2 }, claims: {} }, { partner: 'gamma', assignments: {}, claims: {} }],
   ]);
+});
+
+test('his word is had although whoever else of the house has a connection waits for that guide', async () => {
+  const guide = await shareGuide([alpha, beta]);
+  const holder = await Session.begin(beta.instance.database);
+  await holder.run('select 1 from guide where id = $1 for update', [guideOf(beta, guide)]);
+  const booked = bookAt(beta, guide, 0, 2);
+  await holder.isWaitedFor();
+  // As many as there are connections of the worker; each locks the guides that are coupled over the link.
+  const others = Array.from({ length: 5 }, () => beta.operator.call('sync/resync', { partner: 'alpha' }));
+  const waiters = `select 1 from pg_stat_activity where datname = current_database() and cardinality(pg_blocking_pids(pid)) > 0`;
+  await until(async () => (await beta.records.query(waiters)).length === 6);
+  await holder.end();
+  expect(verificationOf(await booked)).toBe('VERIFIED');
+  await Promise.all(others);
 });
 
 test('against his word nothing is committed', async () => {
