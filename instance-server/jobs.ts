@@ -1,4 +1,5 @@
-import { Logger as WorkerLogger, run, type TaskList } from 'graphile-worker';
+import { ExponentialBackoff, handleAll, retry } from 'cockatiel';
+import { Logger as WorkerLogger, run, type RunnerOptions, type TaskList } from 'graphile-worker';
 import pg from 'pg';
 import type { Logger } from 'pino';
 import type { Instance } from './composition.js';
@@ -101,21 +102,44 @@ export async function startJobs(instance: Instance, config: InstanceConfig, logg
   pool.on('error', () => undefined);
   // A connection that breaks while it is lent out tells its borrower, whose query fails; without a listener it would end the process.
   pool.on('connect', (client) => void client.on('error', () => undefined));
-  const runner = await run({
+  const options: RunnerOptions = {
     pgPool: pool,
     taskList: tasks,
     crontab: CRONTAB,
     concurrency: 4,
     noHandleSignals: true,
     noPreparedStatements: false,
+    // Without a delay, which may be none, nobody waits for a job to be written off: where that failed, the process would end.
+    preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } },
     // Messages of failed jobs can quote payloads and drivers; only their levels pass.
     logger: new WorkerLogger(() => (level) => {
       if (level === 'error' || level === 'warning') logger.warn({ component: 'jobs' }, 'a background job had a problem');
     }),
-  });
+  };
+  const over = new AbortController();
+  let runner = await run(options);
+  const kept = keepRunning();
+
+  /** A runner ends for good when it could not write off a job, since the database was away. */
+  async function keepRunning(): Promise<void> {
+    const persistently = retry(handleAll, { maxAttempts: Number.MAX_SAFE_INTEGER, backoff: new ExponentialBackoff({ initialDelay: 200, maxDelay: 10_000 }) });
+    for (;;) {
+      await runner.promise.catch(() => undefined);
+      if (over.signal.aborted) return;
+      logger.warn({ component: 'jobs' }, 'background jobs had stopped; they are started again');
+      const started = await persistently.execute(() => run(options), over.signal).catch(() => undefined);
+      if (!started) return;
+      runner = started;
+      if (over.signal.aborted) await runner.stop().catch(() => undefined);
+    }
+  }
+
   return {
     async stop() {
-      await runner.stop();
+      over.abort();
+      // It may have ended by itself.
+      await runner.stop().catch(() => undefined);
+      await kept;
       await pool.end();
     },
   };
