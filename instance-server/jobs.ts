@@ -118,28 +118,26 @@ export async function startJobs(instance: Instance, config: InstanceConfig, logg
   };
   const over = new AbortController();
   let runner = await run(options);
-  const kept = keepRunning();
-
-  /** A runner ends for good when it could not write off a job, since the database was away. */
-  async function keepRunning(): Promise<void> {
-    const persistently = retry(handleAll, { maxAttempts: Number.MAX_SAFE_INTEGER, backoff: new ExponentialBackoff({ initialDelay: 200, maxDelay: 10_000 }) });
-    for (;;) {
-      await runner.promise.catch(() => undefined);
-      if (over.signal.aborted) return;
+  // A runner ends for good when it could not write off a job, since the database was away.
+  const persistently = retry(handleAll, { maxAttempts: Number.MAX_SAFE_INTEGER, backoff: new ExponentialBackoff({ initialDelay: 200, maxDelay: 10_000 }) });
+  persistently
+    .dangerouslyUnref()
+    .execute(async ({ attempt, signal }) => {
+      if (attempt > 0 && !signal.aborted) runner = await run(options);
+      // Asked to while it was being started.
+      if (signal.aborted) await runner.stop();
+      await runner.promise;
+      if (signal.aborted) return;
       logger.warn({ component: 'jobs' }, 'background jobs had stopped; they are started again');
-      const started = await persistently.execute(() => run(options), over.signal).catch(() => undefined);
-      if (!started) return;
-      runner = started;
-      if (over.signal.aborted) await runner.stop().catch(() => undefined);
-    }
-  }
+      throw new Error('the runner has ended');
+    }, over.signal)
+    .catch(() => undefined);
 
   return {
     async stop() {
       over.abort();
-      // It may have ended by itself.
+      // It may have ended by itself; one that is being started meets a pool that has ended.
       await runner.stop().catch(() => undefined);
-      await kept;
       await pool.end();
     },
   };

@@ -29,7 +29,7 @@ async function jobDone(): Promise<void> {
 
 test('a job whose end the database does not take stops neither the process nor the jobs after it', async () => {
   const server = cleanup.own(await startInstanceProcess(instance), (started) => started.stop());
-  await committed(`create function lose() returns trigger language plpgsql as $$ begin raise exception 'lost'; end $$`);
+  await committed(`create function lose() returns trigger language plpgsql as $$ begin raise exception 'INTERNAL-DETAIL'; end $$`);
   // Which is told after the work was done, as when the connection goes in between.
   await committed('create trigger lose before delete on graphile_worker._private_jobs for each row execute function lose()');
   await jobDone();
@@ -37,4 +37,5 @@ test('a job whose end the database does not take stops neither the process nor t
   await committed('drop trigger lose on graphile_worker._private_jobs');
   await jobDone();
   expect((await fetch(`${server.url}/health/live`)).status).toBe(200);
+  expect(server.log.filter((line) => line.includes('INTERNAL-DETAIL'))).toEqual([]);
 });
