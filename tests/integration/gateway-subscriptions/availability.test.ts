@@ -60,17 +60,19 @@ describe('an instance that is down', () => {
   });
 
   test('is tried again at growing distances, also when it was in use before', async () => {
-    scene = await Scene.start({ settings: { upstreamOutageMs: 60_000, upstreamRetryMaxMs: 2_000 } });
+    scene = await Scene.start({ settings: { upstreamOutageMs: 6_000, upstreamRetryMaxMs: 2_000 } });
     const before = scene.client(scene.castleTokens.token(), 0).subscribe('before');
     await scene.castle.operation('before');
     before.unsubscribe();
     await scene.gateway.closed({ clients: 1, instances: 1 });
     await scene.castle.stop();
     const begun = performance.now();
-    scene.client(scene.castleTokens.token(), 0).subscribe('guide-1');
+    const { result } = scene.client(scene.castleTokens.token(), 0).subscribe('guide-1');
     await until(async () => (await scene.gateway.metric('upstream_reconnects_total')) >= 5);
     // The pauses start at 100 ms and double; jitter takes at most the last doubling away.
     expect(performance.now() - begun).toBeGreaterThan(1_000);
+    expect(await result).toMatchObject(unavailable);
+    expect(await scene.gateway.metric('upstream_reconnects_total')).toBeLessThan(30);
   });
 
   test('does not close a client that has left it before', async () => {
