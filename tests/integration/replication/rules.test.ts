@@ -147,19 +147,25 @@ async function endCoupling(house: ReplicatingHouse, other: ReplicatingHouse, gui
   await until(async () => (await other.records.query(`select 1 from coupling where id = $1 and state = 'ENDED'`, [couplingId])).length === 1);
 }
 
+/** A rule as another house changed it, of which alpha has heard and its origin has not. */
+async function heardByAlpha(origin: ReplicatingHouse, author: ReplicatingHouse) {
+  const { at, places } = await houses.everywhere();
+  const made = await changeRule(origin, 'createAvailabilityRule', { guideId: at(origin), ...RULE });
+  await agreed(places);
+  const release = await holdDeliveries(author, origin.code);
+  await changeRule(author, 'updateAvailabilityRule', { ruleId: made?.id, expectedVersion: (await rowOf(author, made?.id))?.['version'], startTime: '16:00' });
+  await until(async () => (await rowOf(pair.alpha, made?.id))?.['start_time'] === '16:00');
+  return { at, places, ruleId: made?.id, release };
+}
+
 /** Gamma's rule, as changed last in beta, which alpha has heard and gamma has not when its coupling with beta ends. */
 async function heardByOne() {
-  const { alpha, beta } = pair;
-  const { at, places } = await houses.everywhere();
-  const made = await changeRule(gamma, 'createAvailabilityRule', { guideId: at(gamma), ...RULE });
-  await agreed(places);
-  const release = await holdDeliveries(beta, 'gamma');
-  await changeRule(beta, 'updateAvailabilityRule', { ruleId: made?.id, expectedVersion: (await rowOf(beta, made?.id))?.['version'], startTime: '16:00' });
-  await until(async () => (await rowOf(alpha, made?.id))?.['start_time'] === '16:00');
+  const { beta } = pair;
+  const { at, places, ruleId, release } = await heardByAlpha(gamma, beta);
   await endCoupling(beta, gamma, at(beta));
   await release();
-  expect([await rowOf(beta, made?.id), (await rowOf(gamma, made?.id))?.['start_time']]).toEqual([undefined, '09:00']);
-  return { at, places, ruleId: made?.id };
+  expect([await rowOf(beta, ruleId), (await rowOf(gamma, ruleId))?.['start_time']]).toEqual([undefined, '09:00']);
+  return { at, places, ruleId };
 }
 
 test('what was changed before a coupling ended and heard by a third house alone is everywhere once it is coupled again', async () => {
@@ -171,19 +177,14 @@ test('what was changed before a coupling ended and heard by a third house alone 
 
 test('what a third house changed in a rule comes again with it, when it went with a coupling and the guide is coupled there again', async () => {
   const { alpha, beta } = pair;
-  const { at, places } = await houses.everywhere();
-  const made = await changeRule(beta, 'createAvailabilityRule', { guideId: at(beta), ...RULE });
-  await agreed(places);
-  const release = await holdDeliveries(gamma, 'beta');
-  await changeRule(gamma, 'updateAvailabilityRule', { ruleId: made?.id, expectedVersion: (await rowOf(gamma, made?.id))?.['version'], startTime: '16:00' });
-  await until(async () => (await rowOf(alpha, made?.id))?.['start_time'] === '16:00');
+  const { at, places, ruleId, release } = await heardByAlpha(beta, gamma);
   await endCoupling(alpha, beta, at(alpha));
-  expect(await rowOf(alpha, made?.id)).toBeUndefined();
+  expect(await rowOf(alpha, ruleId)).toBeUndefined();
   await coupleGuide(alpha, beta, { alpha: at(alpha), beta: at(beta) });
-  await until(async () => (await rowOf(alpha, made?.id))?.['start_time'] !== undefined);
+  await until(async () => (await rowOf(alpha, ruleId))?.['start_time'] !== undefined);
   await release();
   await agreed(places);
-  expect(await rowOf(alpha, made?.id)).toMatchObject({ start_time: '16:00', origin: 'beta' });
+  expect(await rowOf(alpha, ruleId)).toMatchObject({ start_time: '16:00', origin: 'beta' });
 });
 
 test('a rule that went with a coupling does not come back by what was changed in it here', async () => {
