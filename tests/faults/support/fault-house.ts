@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { Client } from 'pg';
 import { projectRoot } from '../../../instance-server/platform/project-root.js';
@@ -197,7 +198,9 @@ export class FaultHouse {
          from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() order by pid`,
       ),
     ).then(({ rows }) => rows.map(({ line }) => `${this.code}: ${line}`), (error: Error) => [`${this.code}: ${error.message}`]);
-    return [...(await Promise.all(ofServers)), ...(await ofDatabase)];
+    // It may be the one that does not answer.
+    const silence = pause(ANSWER_MS, [`${this.code}: its database does not answer`]);
+    return [...(await Promise.all(ofServers)), ...(await Promise.race([ofDatabase, silence]))];
   }
 
   async close(): Promise<void> {
