@@ -28,7 +28,12 @@ const CHANNEL = 'lotse_event';
 /** How often the connection is asked for a sign of life, how long it may take, and how long its silence is trusted: a revocation works within a second. */
 const HEARTBEAT_MS = 200;
 const ANSWER_MS = 1_000;
+/** How long a new connection may take, and its first answer: a busy machine is slow when much starts at once. */
+const CONNECT_MS = 5_000;
 const TRUSTED_SILENCE_MS = 600;
+
+/** The driver takes the limit of one question; its typings leave that out. */
+const SIGN_OF_LIFE: pg.QueryConfig & { query_timeout: number } = { text: 'select 1', query_timeout: ANSWER_MS };
 
 /** Undefined for what is no event of ours: every role of the database may notify, and nobody's word may end the process. */
 function parseEvent(payload: string | undefined): InstanceEvent | undefined {
@@ -97,7 +102,7 @@ export class EventHub {
       if (!client || this.#asked === client) return;
       this.#asked = client;
       client
-        .query('select 1')
+        .query(SIGN_OF_LIFE)
         .then(
           () => {
             this.#lastSign = performance.now();
@@ -116,8 +121,8 @@ export class EventHub {
       connectionString: this.url,
       application_name: 'lotse-events',
       keepAlive: true,
-      query_timeout: ANSWER_MS,
-      connectionTimeoutMillis: 5_000,
+      query_timeout: CONNECT_MS,
+      connectionTimeoutMillis: CONNECT_MS,
     }) as ListeningClient;
     client.on('error', () => undefined);
     client.once('end', () => {
