@@ -12,8 +12,6 @@ import { SETTLE_MS } from './claim.patience.js';
 import { claimRepository as repository } from './claim.repository.js';
 import type { Greeting } from './greeting.js';
 
-/** How long the keeper may take where nothing is committed without his word. */
-const CLAIM_MS = 2_000;
 /** A claim that was made for a transaction that never ended is released after this long. */
 const ABANDONED_MS = 60_000;
 
@@ -109,7 +107,7 @@ export class Claims implements ClaimGate {
 
   async #inTime(link: KnownLink, message: Record<string, unknown>): Promise<unknown> {
     const { promise, reject } = Promise.withResolvers<never>();
-    const timer = setTimeout(() => reject(new Error('the keeper did not answer in time')), CLAIM_MS);
+    const timer = setTimeout(() => reject(new Error('the keeper did not answer in time')), SETTLE_MS);
     try {
       return await Promise.race([this.partners.call(link, '/partner/v1/claims/claim', message), promise]);
     } finally {

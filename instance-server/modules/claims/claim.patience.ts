@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import type { Database } from '../../platform/database/database.js';
 import type { EventHub } from '../../platform/events/events.js';
 
-/** How long an assignment is pending before it shows that its keeper could not be asked. */
+/** How long a keeper's word is waited for. Less than a gateway waits for this house, which is to tell that it has none. */
 export const SETTLE_MS = 1_500;
 
 /** Between two looks at own assignments that wait for what other houses have claimed. */
